@@ -1,0 +1,152 @@
+/**
+ * The kinds of outside party and what every client of a kind offers. Wire types never leave an integration's own
+ * folder; conversion to and from the shapes below is separate and pure (`map.ts`).
+ */
+
+/** Why an outside call certainly had no effect. */
+export type NotDoneReason = 'rejected' | 'unavailable' | 'rateLimited' | 'misconfigured';
+
+/**
+ * How a call to an outside party ended. `unknown` may have happened: it is never retried elsewhere and never
+ * reported as failure, it opens an inquiry.
+ */
+export type Outcome<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  | { readonly kind: 'notDone'; readonly reason: NotDoneReason; readonly detail: string; readonly retryAt?: Date }
+  | { readonly kind: 'unknown'; readonly detail: string };
+
+/** What the outbound http module answers; bodies are bounded and already read. */
+export interface OutboundResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface OutboundRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/**
+ * Sends one request. Rejects with an OutboundFailure that says whether the request can have reached the other side.
+ * Injected into every client, so that no client can open a socket by another way.
+ */
+export type OutboundSend = (request: OutboundRequest, call: OutboundCall) => Promise<OutboundResponse>;
+
+export interface OutboundCall {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  /** Largest answer body accepted, bytes. */
+  readonly maxBytes?: number;
+}
+
+export type PaymentGatewaySlug = 'fawaterk';
+
+export interface GatewayMethod {
+  /** The gateway's own id of the method, as text. */
+  readonly id: string;
+  readonly nameEn: string;
+  readonly nameAr: string | null;
+  readonly kind: 'REDIRECT' | 'REFERENCE_CODE';
+  readonly logoUrl: string | null;
+}
+
+export interface InitiateInput {
+  /** Our payment id: sent along so that a late answer or webhook can be matched. */
+  readonly paymentId: string;
+  readonly orderNumber: string;
+  readonly methodId: string;
+  readonly methodName: string;
+  readonly amountMinor: bigint;
+  readonly currencyCode: string;
+  readonly customer: {
+    readonly firstName: string;
+    readonly lastName: string;
+    readonly email: string | null;
+    readonly phone: string | null;
+  };
+  readonly items: readonly { readonly name: string; readonly quantity: number; readonly unitPriceMinor: bigint }[];
+  readonly returnUrls: { readonly success: string; readonly failure: string; readonly pending: string };
+  readonly webhookUrl: string;
+  readonly locale: string;
+}
+
+export interface InitiatedPayment {
+  /** The gateway's id of the payment or invoice, as text. */
+  readonly gatewayReference: string;
+  /** The gateway's second key of the same thing where it has one (Fawaterk invoice_key). */
+  readonly gatewayKey: string | null;
+  readonly paymentUrl: string | null;
+  readonly referenceCode: string | null;
+  readonly expiresAt: Date | null;
+}
+
+/** What the gateway says when asked back: the only source that is believed about money. */
+export interface GatewayPaymentState {
+  readonly gatewayReference: string;
+  readonly status: 'PENDING' | 'PAID' | 'FAILED' | 'EXPIRED';
+  /** Null where the gateway did not say; a PAID without amount and currency is never settled. */
+  readonly amountMinor: bigint | null;
+  readonly currencyCode: string | null;
+  readonly paidAt: Date | null;
+  /** Our payment id as the gateway echoes it, where it does. */
+  readonly paymentId: string | null;
+  readonly methodName: string | null;
+}
+
+/** What a webhook claims, after its signature was checked. A claim, not a fact: the gateway is asked back. */
+export interface GatewayClaim {
+  readonly kind: 'PAID' | 'PENDING' | 'FAILED' | 'EXPIRED' | 'CANCELLED' | 'REFUNDED' | 'OTHER';
+  /** How to find the payment: any of these may be null. */
+  readonly gatewayReference: string | null;
+  readonly referenceCode: string | null;
+  readonly paymentId: string | null;
+  readonly amountMinor: bigint | null;
+  readonly currencyCode: string | null;
+  readonly failureReason: string | null;
+  /** Equal for deliveries of the same fact; unique per (tenant, gateway) once processed. */
+  readonly dedupeKey: string;
+}
+
+export type WebhookReading =
+  | { readonly verdict: 'OK'; readonly claim: GatewayClaim }
+  | { readonly verdict: 'BAD_SIGNATURE'; readonly detail: string }
+  | { readonly verdict: 'MALFORMED'; readonly detail: string };
+
+export interface IncomingWebhook {
+  readonly headers: Readonly<Record<string, string>>;
+  /** The raw bytes as they came. */
+  readonly body: Uint8Array;
+}
+
+/** Credentials by name, already decrypted; every gateway documents its names in its own folder. */
+export type Credentials = Readonly<Record<string, string>>;
+
+export interface GatewayConnection {
+  readonly baseUrl: string;
+  readonly credentials: Credentials;
+  readonly testMode: boolean;
+}
+
+/**
+ * How a lost answer of a call is recovered: by our own reference, by a search, or not at all
+ * (decisions.md, "Transactions and outside calls").
+ */
+export type Recovery = 'byReference' | 'bySearch' | 'none';
+
+/** One payment gateway. Every method is bounded by the policy around it; none throws for what the gateway may answer. */
+export interface PaymentGatewayClient {
+  readonly slug: PaymentGatewaySlug;
+  readonly initiateRecovery: Recovery;
+  /** Names of the credentials it needs, and of the body fields that are secret and must be masked when shown. */
+  readonly credentialNames: readonly string[];
+  readonly secretBodyFields: readonly string[];
+  listMethods(connection: GatewayConnection, call: OutboundCall): Promise<Outcome<readonly GatewayMethod[]>>;
+  initiate(connection: GatewayConnection, input: InitiateInput, call: OutboundCall): Promise<Outcome<InitiatedPayment>>;
+  /** Asks the gateway for the state of a payment. Safe to repeat. */
+  lookUp(connection: GatewayConnection, gatewayReference: string, call: OutboundCall): Promise<Outcome<GatewayPaymentState>>;
+  /** Pure: parses the body and checks the signature against the tenant's credentials. Never throws. */
+  readWebhook(connection: GatewayConnection, incoming: IncomingWebhook): WebhookReading;
+}
