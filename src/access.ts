@@ -1,0 +1,101 @@
+import { AppError } from './errors.ts';
+
+/** Scopes a secret key may hold: a closed list. */
+export const KEY_SCOPES = ['introspect', 'orders:read', 'orders:write', 'payments:read', 'payments:write', 'invoices:read', 'webhooks:read', 'health:read'] as const;
+export type KeyScope = (typeof KEY_SCOPES)[number];
+
+/** Who asks. `tenantId` is the tenant worked in; a platform admin may work in another than their own by X-Tenant. */
+export type Actor =
+  | { readonly kind: 'ANONYMOUS' }
+  | { readonly kind: 'PORTAL'; readonly tenantId: string; readonly keyId: string }
+  | { readonly kind: 'PARTNER'; readonly tenantId: string; readonly keyId: string; readonly scopes: readonly string[] }
+  | {
+      readonly kind: 'CUSTOMER' | 'OPERATOR' | 'TENANT_ADMIN' | 'PLATFORM_ADMIN';
+      readonly tenantId: string;
+      readonly homeTenantId: string;
+      readonly userId: string;
+      readonly sessionId: string;
+      readonly keyId: string | null;
+      /** When the access token ends, ms since the epoch: subscriptions are closed then. */
+      readonly expiresAtMs: number;
+    };
+
+export type PersonKind = 'CUSTOMER' | 'OPERATOR' | 'TENANT_ADMIN' | 'PLATFORM_ADMIN';
+const RANK: Readonly<Record<PersonKind, number>> = { CUSTOMER: 1, OPERATOR: 2, TENANT_ADMIN: 3, PLATFORM_ADMIN: 4 };
+
+/** Who may do a thing: from which role upwards, and which scope of a secret key does as well (null: no key does). */
+export interface AccessRule {
+  readonly from: 'PUBLIC' | PersonKind;
+  readonly scope: KeyScope | null;
+}
+
+/** One line per verb (graph.graphql, "Access"). A verb without a line here cannot be called by anybody. */
+export const ACCESS_RULES = {
+  'viewer.read': { from: 'PUBLIC', scope: null },
+  'session.open': { from: 'PUBLIC', scope: null },
+  'session.close': { from: 'PUBLIC', scope: null },
+  'tenant.read': { from: 'CUSTOMER', scope: 'orders:read' },
+  'tenant.list': { from: 'PLATFORM_ADMIN', scope: null },
+  'tenant.create': { from: 'PLATFORM_ADMIN', scope: null },
+  'tenant.update': { from: 'TENANT_ADMIN', scope: null },
+  'portal.read': { from: 'TENANT_ADMIN', scope: null },
+  'portal.update': { from: 'TENANT_ADMIN', scope: null },
+  'key.create': { from: 'TENANT_ADMIN', scope: null },
+  'key.revoke': { from: 'TENANT_ADMIN', scope: null },
+  'gateway.read': { from: 'TENANT_ADMIN', scope: null },
+  'gateway.configure': { from: 'TENANT_ADMIN', scope: null },
+  'audit.read': { from: 'PLATFORM_ADMIN', scope: null },
+  'order.read': { from: 'CUSTOMER', scope: 'orders:read' },
+  'order.create': { from: 'CUSTOMER', scope: 'orders:write' },
+  'order.issue': { from: 'OPERATOR', scope: 'orders:write' },
+  'order.cancel': { from: 'CUSTOMER', scope: 'orders:write' },
+  'payment.read': { from: 'CUSTOMER', scope: 'payments:read' },
+  'payment.methods': { from: 'CUSTOMER', scope: 'payments:read' },
+  'payment.pay': { from: 'CUSTOMER', scope: 'payments:write' },
+  'payment.review': { from: 'OPERATOR', scope: null },
+  'invoice.read': { from: 'CUSTOMER', scope: 'invoices:read' },
+  'booking.read': { from: 'CUSTOMER', scope: 'orders:read' },
+  'user.read': { from: 'CUSTOMER', scope: 'orders:read' },
+  'webhook.read': { from: 'OPERATOR', scope: 'webhooks:read' },
+  'webhook.replay': { from: 'OPERATOR', scope: null },
+  'operation.read': { from: 'CUSTOMER', scope: 'orders:read' },
+  'inquiry.read': { from: 'OPERATOR', scope: 'payments:read' },
+  'health.read': { from: 'OPERATOR', scope: 'health:read' },
+  'limit.read': { from: 'PUBLIC', scope: null },
+  'cost.read': { from: 'PUBLIC', scope: null },
+} as const satisfies Record<string, AccessRule>;
+
+export type RuleName = keyof typeof ACCESS_RULES;
+export type AccessRules = Readonly<Record<RuleName, AccessRule>>;
+
+/**
+ * The first statement of every verb.
+ * @throws UNAUTHENTICATED where nobody is known, FORBIDDEN where the one known may not.
+ */
+export function authorize(caller: { readonly actor: Actor; readonly app: { readonly access: AccessRules } }, name: RuleName): void {
+  const rule = caller.app.access[name];
+  const { actor } = caller;
+  if (actor.kind === 'ANONYMOUS') throw new AppError('UNAUTHENTICATED', 'Please sign in, or send an API key.');
+  if (rule.from === 'PUBLIC') return;
+  if (actor.kind === 'PORTAL') throw new AppError('UNAUTHENTICATED', 'Please sign in.');
+  const allowed = actor.kind === 'PARTNER' ? rule.scope !== null && actor.scopes.includes(rule.scope) : RANK[actor.kind] >= RANK[rule.from];
+  if (!allowed) throw new AppError('FORBIDDEN', 'You may not do this.', { log: `${actor.kind} lacks ${name}` });
+}
+
+/** True where the actor is staff of at least this rank. */
+export function isAtLeast(actor: Actor, kind: PersonKind): boolean {
+  return actor.kind in RANK && RANK[actor.kind as PersonKind] >= RANK[kind];
+}
+
+/** How an actor is named in operations and in the audit log: an id, never personal data. */
+export function actorName(actor: Actor): string {
+  switch (actor.kind) {
+    case 'ANONYMOUS':
+      return 'anonymous';
+    case 'PORTAL':
+    case 'PARTNER':
+      return `key:${actor.keyId}`;
+    default:
+      return `user:${actor.userId}`;
+  }
+}

@@ -1,0 +1,354 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createHash } from 'node:crypto';
+
+import pg from 'pg';
+
+import { AppError } from './errors.ts';
+
+/** For whom a transaction works: row-level security shows it nothing else. */
+export interface Scope {
+  readonly tenantId: string;
+  /** Set when the work is a customer's: the database then shows only what is theirs. */
+  readonly customerId: string | null;
+}
+
+export type Row = Record<string, unknown>;
+
+/** Where the tenant's and the platform's event streams stand in a transaction's snapshot. */
+export interface StreamHead {
+  readonly epoch: string;
+  readonly position: bigint;
+  readonly platformPosition: bigint;
+}
+
+/** Runs statements; the same for reading and writing transactions. Rows come with the column names the statement gives. */
+export interface Statements {
+  query<T = Row>(text: string, values?: readonly unknown[]): Promise<T[]>;
+}
+
+export interface Transaction extends Statements {
+  readonly scope: Scope;
+  /** The one row, or undefined. */
+  maybeOne<T = Row>(text: string, values?: readonly unknown[]): Promise<T | undefined>;
+  /** The one row; throws where there is none: only for statements that must give one. */
+  one<T = Row>(text: string, values?: readonly unknown[]): Promise<T>;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  readonly poolSize: number;
+  /** Longest wait for a connection before OVERLOADED. */
+  readonly acquireTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+  readonly applicationName: string;
+  /** Told of every statement but begin, set and commit. */
+  readonly onStatement?: (text: string) => void;
+  readonly onWait?: (milliseconds: number) => void;
+  readonly nowMs: () => number;
+}
+
+// int8 as bigint, so that money is never a float; dates without a zone as text, because they name a day and not an instant.
+const types = new pg.TypeOverrides();
+types.setTypeParser(20, BigInt);
+types.setTypeParser(1082, (text: string) => text);
+
+const openTransaction = new AsyncLocalStorage<{ open: boolean }>();
+
+/** Throws when called inside an open transaction: the outbound http module calls it before every request (invariant). */
+export function assertNoOpenTransaction(): void {
+  if (openTransaction.getStore()?.open) throw new Error('An outside call was made while a database transaction was open.');
+}
+
+const statementNames = new Map<string, string>();
+
+/** Statements are prepared once per connection under a name derived from their text; all texts are constants of the program. */
+function nameOf(text: string): string {
+  let name = statementNames.get(text);
+  if (name === undefined) {
+    name = createHash('sha1').update(text).digest('base64url');
+    if (statementNames.size >= 5000) throw new Error('Too many different statements: is a value built into a text?');
+    statementNames.set(text, name);
+  }
+  return name;
+}
+
+const DEADLOCK_ATTEMPTS = 4;
+
+function isDeadlock(error: unknown): boolean {
+  const code = pgCode(error);
+  return code === '40P01' || code === '40001';
+}
+
+/** The SQLSTATE of a database error, or null. */
+export function pgCode(error: unknown): string | null {
+  return error instanceof pg.DatabaseError ? (error.code ?? null) : null;
+}
+
+const ENTER = 'select * from enter_tenant($1, $2)';
+interface EnteredRow {
+  epoch: string;
+  position: bigint;
+  platform_position: bigint;
+}
+
+/** The driver pipelines: what is asked in one turn of the event loop goes out in one write. */
+class Connection implements Statements {
+  readonly client: pg.PoolClient;
+  readonly #onStatement: ((text: string) => void) | undefined;
+  #corked = false;
+
+  constructor(client: pg.PoolClient, onStatement: ((text: string) => void) | undefined) {
+    this.client = client;
+    this.#onStatement = onStatement;
+  }
+
+  async query<T = Row>(text: string, values: readonly unknown[] = []): Promise<T[]> {
+    this.#onStatement?.(text);
+    return this.send<T>(text, values);
+  }
+
+  async send<T = Row>(text: string, values: readonly unknown[]): Promise<T[]> {
+    this.#cork();
+    const result = await this.client.query({ name: nameOf(text), text, values: values as unknown[] });
+    return result.rows as T[];
+  }
+
+  control(text: string): Promise<{ command: string }> {
+    this.#cork();
+    return this.client.query(text);
+  }
+
+  #cork(): void {
+    if (this.#corked) return;
+    const stream = (this.client as unknown as { connection: { stream: { cork(): void; uncork(): void } } }).connection.stream;
+    this.#corked = true;
+    stream.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      stream.uncork();
+    });
+  }
+}
+
+class OpenTransaction implements Transaction {
+  readonly scope: Scope;
+  readonly #connection: Connection;
+
+  constructor(scope: Scope, connection: Connection) {
+    this.scope = scope;
+    this.#connection = connection;
+  }
+
+  query<T = Row>(text: string, values?: readonly unknown[]): Promise<T[]> {
+    return this.#connection.query<T>(text, values);
+  }
+
+  async maybeOne<T = Row>(text: string, values?: readonly unknown[]): Promise<T | undefined> {
+    const rows = await this.query<T>(text, values);
+    if (rows.length > 1) throw new Error(`Expected one row at most: ${text}`);
+    return rows[0];
+  }
+
+  async one<T = Row>(text: string, values?: readonly unknown[]): Promise<T> {
+    const row = await this.maybeOne<T>(text, values);
+    if (row === undefined) throw new Error(`Expected one row: ${text}`);
+    return row;
+  }
+}
+
+/** What a query reads through: one snapshot, opened when first needed; loaders queue on it. */
+export interface Reader extends Statements {
+  readonly scope: Scope;
+  /** Null until something was read. */
+  readonly head: StreamHead | null;
+  /** Ends the snapshot, runs work (an outside call), and lets later reads open a new one. */
+  pauseFor<T>(work: () => Promise<T>): Promise<T>;
+  /** The connection beneath, for Prisma to join the snapshot. */
+  client(): Promise<pg.PoolClient>;
+  /** Gives the connection back. The answer need not wait for it. */
+  end(): void;
+}
+
+class SnapshotReader implements Reader {
+  readonly scope: Scope;
+  head: StreamHead | null = null;
+  readonly #database: Database;
+  #opening: Promise<Connection> | null = null;
+  #pause: Promise<unknown> | null = null;
+  #ended = false;
+
+  constructor(database: Database, scope: Scope) {
+    this.#database = database;
+    this.scope = scope;
+  }
+
+  async query<T = Row>(text: string, values?: readonly unknown[]): Promise<T[]> {
+    const connection = await this.#connection();
+    return connection.query<T>(text, values);
+  }
+
+  async client(): Promise<pg.PoolClient> {
+    return (await this.#connection()).client;
+  }
+
+  async #connection(): Promise<Connection> {
+    while (this.#pause) await this.#pause;
+    if (this.#ended) throw new Error('A read after the end of its request.');
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<Connection> {
+    const connection = await this.#database.acquire();
+    const begun = connection.control('begin isolation level repeatable read read only');
+    const entered = connection.send<EnteredRow>(ENTER, [this.scope.tenantId, this.scope.customerId]);
+    // Not awaited here: the first statement travels in the same write. A failure shows in that statement, too.
+    entered.then(
+      ([row]) => {
+        if (row) this.head = { epoch: row.epoch, position: row.position, platformPosition: row.platform_position };
+      },
+      () => undefined,
+    );
+    begun.catch(() => undefined);
+    return connection;
+  }
+
+  async pauseFor<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#pause) await this.#pause;
+    const running = (async () => {
+      await this.#close();
+      return work();
+    })();
+    this.#pause = running.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      return await running;
+    } finally {
+      this.#pause = null;
+    }
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#close().catch(() => undefined);
+  }
+
+  async #close(): Promise<void> {
+    const opening = this.#opening;
+    this.#opening = null;
+    if (!opening) return;
+    const connection = await opening;
+    // Commits behind whatever is still queued; a failed transaction is ended by it just as well.
+    await connection.control('commit').then(
+      () => connection.client.release(),
+      (error: unknown) => connection.client.release(error as Error),
+    );
+  }
+}
+
+/** PostgreSQL through one pool. Every piece of work has a Scope; there is no way to a tenant's rows without one. */
+export class Database {
+  readonly #pool: pg.Pool;
+  readonly #options: DatabaseOptions;
+
+  constructor(options: DatabaseOptions) {
+    this.#options = options;
+    this.#pool = new pg.Pool({
+      connectionString: options.url,
+      max: options.poolSize,
+      idleTimeoutMillis: 0,
+      connectionTimeoutMillis: options.acquireTimeoutMs,
+      application_name: options.applicationName,
+      options: `-c statement_timeout=${options.statementTimeoutMs} -c idle_in_transaction_session_timeout=30000 -c lock_timeout=${options.statementTimeoutMs} -c timezone=UTC`,
+      pipeline: true,
+      types,
+    } as pg.PoolConfig);
+    // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+    this.#pool.on('error', () => undefined);
+  }
+
+  get counts(): { total: number; idle: number; waiting: number } {
+    return { total: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#pool.waitingCount };
+  }
+
+  async acquire(): Promise<Connection> {
+    const since = this.#options.nowMs();
+    try {
+      const client = await this.#pool.connect();
+      return new Connection(client, this.#options.onStatement);
+    } catch (error) {
+      throw new AppError('OVERLOADED', 'The service is busy. Please try again shortly.', {
+        log: `No database connection: ${(error as Error).message}`,
+        cause: error,
+      });
+    } finally {
+      this.#options.onWait?.(this.#options.nowMs() - since);
+    }
+  }
+
+  reader(scope: Scope): Reader {
+    return new SnapshotReader(this, scope);
+  }
+
+  /** Runs work in one read-only snapshot. */
+  read<T>(scope: Scope, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#run('begin isolation level repeatable read read only', scope, work);
+  }
+
+  /**
+   * Runs work in one READ COMMITTED transaction; rolls back when it throws. A deadlock's victim is run again, so work must do
+   * nothing but database work and must be able to run twice.
+   */
+  async write<T>(scope: Scope, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#run('begin', scope, work);
+      } catch (error) {
+        if (attempt >= DEADLOCK_ATTEMPTS || !isDeadlock(error)) throw error;
+      }
+    }
+  }
+
+  async #run<T>(begin: string, scope: Scope, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const connection = await this.acquire();
+    const mark = { open: true };
+    try {
+      const begun = connection.control(begin);
+      const entered = connection.send(ENTER, [scope.tenantId, scope.customerId]);
+      await Promise.all([begun, entered]);
+      const result = await openTransaction.run(mark, () => work(new OpenTransaction(scope, connection)));
+      const ended = await connection.control('commit');
+      // A swallowed error leaves the transaction failed: its COMMIT then rolls back, and nobody may believe otherwise.
+      if (ended.command !== 'COMMIT') throw new Error('The transaction had failed and was rolled back.');
+      connection.client.release();
+      return result;
+    } catch (error) {
+      await connection.control('rollback').then(
+        () => connection.client.release(),
+        (broken: unknown) => connection.client.release(broken as Error),
+      );
+      throw error;
+    } finally {
+      mark.open = false;
+    }
+  }
+
+  /** One statement outside any tenant: only for the closed list of look-up functions. */
+  async lookUp<T = Row>(text: string, values: readonly unknown[]): Promise<T[]> {
+    const connection = await this.acquire();
+    try {
+      const rows = await connection.query<T>(text, values);
+      connection.client.release();
+      return rows;
+    } catch (error) {
+      connection.client.release(error as Error);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}

@@ -1,0 +1,32 @@
+import type { Transaction } from './db.ts';
+
+/** What may happen, with what its payload holds: ids and codes only, and the payload's version `v`. */
+export interface EventPayloads {
+  'payment.status': { v: 1; orderId: string; customerId: string; previousStatus: string; status: string };
+  'order.status': { v: 1; customerId: string; previousStatus: string; status: string };
+  'session.revoked': { v: 1; userId: string };
+  'key.changed': { v: 1 };
+  'user.changed': { v: 1 };
+  'tenant.changed': { v: 1 };
+}
+export type EventType = keyof EventPayloads;
+
+export interface NewEvent<T extends EventType = EventType> {
+  readonly id: string;
+  readonly type: T;
+  readonly aggregateType: string;
+  readonly aggregateId: string;
+  /** The aggregate's version after the change. */
+  readonly version: number;
+  readonly payload: EventPayloads[T];
+  readonly occurredAt: Date;
+}
+
+/** Writes an event in the transaction of the change it tells of; its position is given inside COMMIT by the database. */
+export async function appendEvent<T extends EventType>(tx: Transaction, event: NewEvent<T>): Promise<void> {
+  await tx.query(
+    `insert into events (tenant_id, id, type, aggregate_type, aggregate_id, version, payload, occurred_at)
+     values (current_tenant(), $1, $2, $3, $4, $5, $6, $7)`,
+    [event.id, event.type, event.aggregateType, event.aggregateId, event.version, JSON.stringify(event.payload), event.occurredAt],
+  );
+}
