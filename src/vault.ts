@@ -1,0 +1,139 @@
+import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
+
+import { AppError } from './errors.ts';
+
+export interface MasterKey {
+  readonly version: number;
+  readonly secret: string;
+}
+
+export interface VaultOptions {
+  readonly current: MasterKey;
+  /** Master keys that still open what they sealed, but seal nothing new. */
+  readonly older: readonly MasterKey[];
+  readonly randomBytes: (size: number) => Buffer;
+}
+
+/** Everything that is kept or handed out under the master key (PRV-3). It holds no state and does no I/O. */
+export interface Vault {
+  /** Version of the master key that seals; stored beside what it sealed, so that a rotation can find what is left to do. */
+  readonly masterKeyVersion: number;
+  /** Seals under a data key of its own. `context` names whose the value is; it opens under the same context only. */
+  seal(plaintext: string | Uint8Array, context: string): Buffer;
+  /** @throws DECRYPTION_FAILED when it was altered, belongs elsewhere, or its master key is not at hand. */
+  open(sealed: Uint8Array, context: string): Buffer;
+  /** A keyed hash: equal texts are recognised, and nobody without the key can try out guesses. */
+  fingerprint(text: string): string;
+  /** A signed text that can be read by anybody and made by nobody else: links, cursors. */
+  sign(purpose: string, payload: object, expiresAt: Date | null): string;
+  /** The payload, or null when it was not signed for this purpose by us, or is over. */
+  verify<T extends object>(purpose: string, token: string, now: Date): T | null;
+  /** SHA-256. Keys and refresh tokens have 256 random bits, so that no slow hash is needed. */
+  hashKey(key: string): Buffer;
+}
+
+const FORMAT = 1;
+const HEADER_BYTES = 5;
+const NONCE_BYTES = 12;
+const KEY_BYTES = 32;
+const TAG_BYTES = 16;
+const WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
+const SIGNED_CHARACTERS_MAX = 4096;
+
+interface Keys {
+  readonly wrap: Buffer;
+  readonly sign: Buffer;
+  readonly fingerprint: Buffer;
+}
+
+export function createVault(options: VaultOptions): Vault {
+  const masters = [options.current, ...options.older].toSorted((a, b) => a.version - b.version);
+  const keys = new Map<number, Keys>(masters.map(({ version, secret }) => [version, deriveKeys(secret)]));
+  if (keys.size !== masters.length) throw new Error('Two master keys have the same version.');
+  const current = options.current.version;
+  // The oldest key at hand, so that operations begun before a rotation still compare equal after it.
+  const fingerprintKey = keys.get(masters[0]!.version)!.fingerprint;
+  return {
+    masterKeyVersion: current,
+    seal: (plaintext, context) => seal(keys.get(current)!.wrap, current, options.randomBytes, Buffer.from(plaintext), context),
+    open: (sealed, context) => open(keys, Buffer.from(sealed), context),
+    fingerprint: (text) => createHmac('sha256', fingerprintKey).update(text).digest('base64url'),
+    sign: (purpose, payload, expiresAt) => sign(keys.get(current)!.sign, current, purpose, payload, expiresAt),
+    verify: (purpose, token, now) => verify(keys, purpose, token, now),
+    hashKey: (key) => hash('sha256', key, 'buffer'),
+  };
+}
+
+function deriveKeys(secret: string): Keys {
+  const derive = (use: string) => Buffer.from(hkdfSync('sha256', secret, 'portolan', `portolan ${use} 1`, KEY_BYTES));
+  return { wrap: derive('wrap'), sign: derive('sign'), fingerprint: derive('fingerprint') };
+}
+
+// Layout: format, master key version (4), wrapped data key (nonce, key, tag), value (nonce, ciphertext, tag).
+function seal(master: Buffer, version: number, randomBytes: (size: number) => Buffer, plaintext: Buffer, context: string): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt8(FORMAT, 0);
+  header.writeUInt32BE(version, 1);
+  const bound = Buffer.concat([header, Buffer.from(context)]);
+  const dataKey = randomBytes(KEY_BYTES);
+  return Buffer.concat([header, encrypt(master, randomBytes(NONCE_BYTES), dataKey, bound), encrypt(dataKey, randomBytes(NONCE_BYTES), plaintext, bound)]);
+}
+
+function open(keys: ReadonlyMap<number, Keys>, sealed: Buffer, context: string): Buffer {
+  if (sealed.length < HEADER_BYTES + WRAPPED_BYTES + NONCE_BYTES + TAG_BYTES || sealed[0] !== FORMAT) {
+    throw decryptionFailed('The value has no known format: it was damaged. Enter the credential again.');
+  }
+  const version = sealed.readUInt32BE(1);
+  const master = keys.get(version);
+  if (!master) throw decryptionFailed(`Master key ${version} is not at hand. Name it in SECRET_KEYS_OLD, or enter the credential again.`);
+  const bound = Buffer.concat([sealed.subarray(0, HEADER_BYTES), Buffer.from(context)]);
+  try {
+    const dataKey = decrypt(master.wrap, sealed.subarray(HEADER_BYTES, HEADER_BYTES + WRAPPED_BYTES), bound);
+    return decrypt(dataKey, sealed.subarray(HEADER_BYTES + WRAPPED_BYTES), bound);
+  } catch {
+    throw decryptionFailed(`The value does not open under master key ${version}. Check SECRET_KEY, or enter the credential again.`);
+  }
+}
+
+function encrypt(key: Buffer, nonce: Buffer, plaintext: Buffer, bound: Buffer): Buffer {
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(bound);
+  return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+}
+
+function decrypt(key: Buffer, box: Buffer, bound: Buffer): Buffer {
+  const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+  decipher.setAAD(bound).setAuthTag(box.subarray(box.length - TAG_BYTES));
+  return Buffer.concat([decipher.update(box.subarray(NONCE_BYTES, box.length - TAG_BYTES)), decipher.final()]);
+}
+
+function decryptionFailed(whatToDo: string): AppError {
+  return new AppError('DECRYPTION_FAILED', `A stored credential cannot be decrypted. ${whatToDo}`);
+}
+
+interface Signed {
+  /** Payload. */
+  readonly p: object;
+  /** Expiry, ms since the epoch; null where it holds for good. */
+  readonly e: number | null;
+}
+
+function sign(key: Buffer, version: number, purpose: string, payload: object, expiresAt: Date | null): string {
+  const content: Signed = { p: payload, e: expiresAt?.getTime() ?? null };
+  const body = `${version}.${Buffer.from(JSON.stringify(content)).toString('base64url')}`;
+  return `${body}.${mac(key, purpose, body).toString('base64url')}`;
+}
+
+function verify<T extends object>(keys: ReadonlyMap<number, Keys>, purpose: string, token: string, now: Date): T | null {
+  const [version, content, signature, ...rest] = token.length > SIGNED_CHARACTERS_MAX ? [] : token.split('.');
+  if (!version || !content || !signature || rest.length > 0) return null;
+  const key = /^[1-9]\d{0,9}$/.test(version) ? keys.get(Number(version)) : undefined;
+  const given = Buffer.from(signature, 'base64url');
+  if (!key || given.length !== 32 || !timingSafeEqual(given, mac(key.sign, purpose, `${version}.${content}`))) return null;
+  const signed = JSON.parse(Buffer.from(content, 'base64url').toString()) as Signed;
+  return signed.e !== null && signed.e <= now.getTime() ? null : (signed.p as T);
+}
+
+// The length in front keeps one purpose from running into another's text.
+function mac(key: Buffer, purpose: string, body: string): Buffer {
+  return createHmac('sha256', key).update(`${purpose.length}:${purpose}:${body}`).digest();
+}
