@@ -3,6 +3,7 @@ import type { Transaction } from './db.ts';
 /** What may happen, with what its payload holds: ids and codes only, and the payload's version `v`. */
 export interface EventPayloads {
   'payment.status': { v: 1; orderId: string; customerId: string; previousStatus: string; status: string };
+  'order.created': { v: 1; customerId: string };
   'order.status': { v: 1; customerId: string; previousStatus: string; status: string };
   'session.revoked': { v: 1; userId: string };
   'key.changed': { v: 1 };

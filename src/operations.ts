@@ -31,6 +31,8 @@ export interface OperationHandle {
   begin<T>(work: (tx: Transaction) => Promise<{ about: Done; value: T }>): Promise<T>;
   /** Transaction B: records the outcome of the call and the result. */
   finish(work: (tx: Transaction) => Promise<Done>): Promise<Done>;
+  /** Transaction B where the answer was lost: opens the inquiry and leaves the operation UNKNOWN. @returns the inquiry's id */
+  lose(work: (tx: Transaction) => Promise<string>): Promise<string>;
 }
 
 /** A refusal that says nothing lasting about the operation: the same key may try again. */
@@ -78,6 +80,7 @@ function withoutKey(ctx: Context): OperationHandle {
     once: (work) => ctx.app.db.write(ctx.scope, work),
     begin: async (work) => (await ctx.app.db.write(ctx.scope, work)).value,
     finish: (work) => ctx.app.db.write(ctx.scope, work),
+    lose: (work) => ctx.app.db.write(ctx.scope, work),
   };
 }
 
@@ -141,6 +144,15 @@ class Claim implements OperationHandle {
     return this.#ctx.app.db.write(this.#ctx.scope, async (tx) => this.#record(tx, await work(tx)));
   }
 
+  lose(work: (tx: Transaction) => Promise<string>): Promise<string> {
+    return this.#ctx.app.db.write(this.#ctx.scope, async (tx) => {
+      const inquiryId = await work(tx);
+      await this.#update(tx, 'UNKNOWN', null, []);
+      await tx.query('update operations set inquiry_id = $3 where tenant_id = current_tenant() and actor = $1 and key = $2', [...this.#id(), inquiryId]);
+      return inquiryId;
+    });
+  }
+
   /** The first caller's result, waited for until our own deadline. */
   async firstResult(): Promise<Done> {
     for (;;) {
@@ -183,8 +195,8 @@ class Claim implements OperationHandle {
 
   async #update(tx: Transaction, status: OperationRow['status'], about: Done | null, errors: readonly UserErrorShape[]): Promise<void> {
     await tx.query(
-      `update operations set status = $3, result_type = coalesce($4, result_type), result_id = coalesce($5, result_id), user_errors = $6,
-         finished_at = case when $3 = 'IN_FLIGHT' then null else $7::timestamptz end
+      `update operations set status = $3::operation_status, result_type = coalesce($4, result_type), result_id = coalesce($5, result_id), user_errors = $6,
+         finished_at = case when $3::operation_status = 'IN_FLIGHT' then null else $7::timestamptz end
        where tenant_id = current_tenant() and actor = $1 and key = $2`,
       [...this.#id(), status, about?.type ?? null, about?.id ?? null, JSON.stringify(errors), this.#now()],
     );

@@ -1,0 +1,122 @@
+import type { Clock } from './clock.ts';
+import type { AmountRule } from './domain/payment.ts';
+import type { PaymentGateway } from './generated/prisma/enums.ts';
+import type {
+  GatewayConnection,
+  GatewayMethod,
+  GatewayPaymentState,
+  IncomingWebhook,
+  InitiatedPayment,
+  InitiateInput,
+  Outcome,
+  PaymentGatewayClient,
+  WebhookReading,
+} from './integrations/contract.ts';
+import type { IntegrationPolicy, IntegrationSnapshot } from './integrations/policy.ts';
+
+/** A tenant's connection to a gateway, with what the tenant set about it. */
+export interface TenantConnection extends GatewayConnection {
+  readonly enabled: boolean;
+  readonly amountRule: AmountRule;
+}
+
+export interface GatewayIntegration {
+  readonly gateway: PaymentGateway;
+  readonly client: PaymentGatewayClient;
+  readonly policy: IntegrationPolicy;
+}
+
+export interface GatewaysOptions {
+  readonly clock: Clock;
+  readonly integrations: readonly GatewayIntegration[];
+  /** The tenant's connection, decrypted; null where the tenant has none. Throws DECRYPTION_FAILED. */
+  readonly connect: (tenantId: string, gateway: PaymentGateway) => Promise<TenantConnection | null>;
+}
+
+const METHODS_KEPT_MS = 300_000;
+const METHODS_KEPT_MAX = 10_000;
+const CALL_TIMEOUT_MS = 8_000;
+
+interface KeptMethods {
+  readonly baseUrl: string;
+  readonly until: number;
+  readonly methods: readonly GatewayMethod[];
+}
+
+/** The payment gateways, each behind its policy. Nothing here holds a database transaction. */
+export class Gateways {
+  readonly #options: GatewaysOptions;
+  readonly #methods = new Map<string, KeptMethods>();
+
+  constructor(options: GatewaysOptions) {
+    this.#options = options;
+  }
+
+  /** The gateway of a webhook's path, such as fawaterk. */
+  bySlug(slug: string): PaymentGateway | null {
+    return this.#options.integrations.find((integration) => integration.client.slug === slug)?.gateway ?? null;
+  }
+
+  slugOf(gateway: PaymentGateway): string {
+    return this.#integration(gateway).client.slug;
+  }
+
+  get all(): readonly PaymentGateway[] {
+    return this.#options.integrations.map((integration) => integration.gateway);
+  }
+
+  connect(tenantId: string, gateway: PaymentGateway): Promise<TenantConnection | null> {
+    return this.#options.connect(tenantId, gateway);
+  }
+
+  /** The gateway's methods for this tenant; kept five minutes, because they change by contract and not by the hour. */
+  async methods(tenantId: string, gateway: PaymentGateway, connection: TenantConnection): Promise<Outcome<readonly GatewayMethod[]>> {
+    const key = `${tenantId}:${gateway}`;
+    const now = this.#options.clock.now().getTime();
+    const kept = this.#methods.get(key);
+    if (kept && kept.until > now && kept.baseUrl === connection.baseUrl) return { kind: 'done', value: kept.methods };
+    const { client, policy } = this.#integration(gateway);
+    const outcome = await policy.run({ name: 'listMethods', safe: true, baseUrl: connection.baseUrl }, { timeoutMs: CALL_TIMEOUT_MS }, (call) =>
+      client.listMethods(connection, call),
+    );
+    if (outcome.kind === 'done') {
+      if (this.#methods.size >= METHODS_KEPT_MAX) this.#methods.clear();
+      this.#methods.set(key, { baseUrl: connection.baseUrl, until: now + METHODS_KEPT_MS, methods: outcome.value });
+    }
+    return outcome;
+  }
+
+  initiate(gateway: PaymentGateway, connection: TenantConnection, input: InitiateInput): Promise<Outcome<InitiatedPayment>> {
+    const { client, policy } = this.#integration(gateway);
+    return policy.run({ name: 'initiate', safe: false, baseUrl: connection.baseUrl }, { timeoutMs: CALL_TIMEOUT_MS }, (call) =>
+      client.initiate(connection, input, call),
+    );
+  }
+
+  /** Asks back. @param budgetMs how long the caller can wait */
+  lookUp(gateway: PaymentGateway, connection: TenantConnection, reference: string, budgetMs: number): Promise<Outcome<GatewayPaymentState>> {
+    const { client, policy } = this.#integration(gateway);
+    return policy.run({ name: 'lookUp', safe: true, baseUrl: connection.baseUrl }, { timeoutMs: budgetMs }, (call) =>
+      client.lookUp(connection, reference, call),
+    );
+  }
+
+  readWebhook(gateway: PaymentGateway, connection: TenantConnection, incoming: IncomingWebhook): WebhookReading {
+    return this.#integration(gateway).client.readWebhook(connection, incoming);
+  }
+
+  /** Body fields that are shown masked (decisions.md, "Webhooks"). */
+  secretFields(gateway: PaymentGateway): readonly string[] {
+    return this.#integration(gateway).client.secretBodyFields;
+  }
+
+  snapshot(): Record<string, IntegrationSnapshot> {
+    return Object.fromEntries(this.#options.integrations.map(({ client, policy }) => [client.slug, policy.snapshot()]));
+  }
+
+  #integration(gateway: PaymentGateway): GatewayIntegration {
+    const found = this.#options.integrations.find((integration) => integration.gateway === gateway);
+    if (!found) throw new Error(`No integration for ${gateway}`);
+    return found;
+  }
+}

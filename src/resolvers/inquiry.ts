@@ -1,0 +1,76 @@
+import type { App } from '../context.ts';
+import type { Scope, Transaction } from '../db.ts';
+import type { InquiryModel } from '../generated/prisma/models.ts';
+import { INQUIRY_COLUMNS } from '../loaders.ts';
+import { endStalePayment, lockPayment, type Changing } from './payment-change.ts';
+import { lockOrder } from './order-lock.ts';
+import { pollPayment, type Polling } from './payment-poll.ts';
+
+/** Seconds, then minutes, then hours (BEY-3). After the last one a person decides. */
+const LOOK_UP_AFTER_MS = [5_000, 30_000, 120_000, 600_000, 3_600_000, 6 * 3_600_000, 24 * 3_600_000] as const;
+
+/** Opens an inquiry about something whose outcome is unknown; the first look-up is seconds away. @returns its id */
+export async function openInquiry(app: Changing, tx: Transaction, about: { aboutType: string; aboutId: string; reason: string }): Promise<string> {
+  const id = app.newId();
+  const now = app.clock.now();
+  await tx.query(
+    `insert into inquiries (tenant_id, id, about_type, about_id, reason, next_look_up_at, created_at)
+     values (current_tenant(), $1, $2, $3, $4, $5, $6)`,
+    [id, about.aboutType, about.aboutId, about.reason, new Date(now.getTime() + LOOK_UP_AFTER_MS[0]), now],
+  );
+  return id;
+}
+
+/** One look-up of an open inquiry: asks, and closes it or says when to ask again. Safe to run twice. */
+export async function lookUpInquiry(app: Polling & Pick<App, 'log'>, scope: Scope, id: string): Promise<void> {
+  const inquiry = await app.db.read(scope, (tx) => readInquiry(tx, id));
+  if (!inquiry || inquiry.resolution !== 'OPEN') return;
+  const known = await pollPayment(app, scope, inquiry.aboutId);
+  const last = inquiry.attempts + 1 >= LOOK_UP_AFTER_MS.length;
+  await app.db.write(scope, async (tx) => {
+    if (known !== 'UNKNOWN') return close(app, tx, inquiry, known === 'PAID' ? 'DONE' : 'NOT_DONE', known);
+    if (last) return giveUp(app, tx, inquiry);
+    await tx.query(
+      `update inquiries set attempts = attempts + 1, next_look_up_at = $2
+       where tenant_id = current_tenant() and id = $1 and resolution = 'OPEN'`,
+      [id, new Date(app.clock.now().getTime() + LOOK_UP_AFTER_MS[inquiry.attempts + 1]!)],
+    );
+  });
+  app.journal.wake();
+}
+
+function readInquiry(tx: Transaction, id: string): Promise<InquiryModel | undefined> {
+  return tx.maybeOne<InquiryModel>(`select ${INQUIRY_COLUMNS} from inquiries q where q.tenant_id = current_tenant() and q.id = $1`, [id]);
+}
+
+// Nobody ever got this payment's address, so nobody can have paid it: the order may be paid anew. Should money come all the same, its
+// webhook names our payment and is settled or held for review.
+async function giveUp(app: Polling, tx: Transaction, inquiry: InquiryModel): Promise<void> {
+  const { orderId } = await tx.one<{ orderId: string }>(
+    'select order_id as "orderId" from payments where tenant_id = current_tenant() and id = $1',
+    [inquiry.aboutId],
+  );
+  await lockOrder(tx, orderId);
+  const payment = await lockPayment(tx, inquiry.aboutId);
+  if (payment.status === 'PENDING' && payment.paymentUrl === null && payment.referenceCode === null) {
+    await endStalePayment(app, tx, payment, 'FAILED', 'ANSWER_LOST');
+    return close(app, tx, inquiry, 'NOT_DONE', 'never shown to the customer');
+  }
+  return close(app, tx, inquiry, 'HANDED_TO_PERSON', 'the gateway gives no answer');
+}
+
+async function close(app: Changing, tx: Transaction, inquiry: InquiryModel, resolution: InquiryModel['resolution'], note: string): Promise<void> {
+  const now = app.clock.now();
+  await tx.query(
+    `update inquiries set attempts = attempts + 1, resolution = $2, note = $3, next_look_up_at = null, resolved_at = $4
+     where tenant_id = current_tenant() and id = $1 and resolution = 'OPEN'`,
+    [inquiry.id, resolution, note, now],
+  );
+  if (resolution === 'HANDED_TO_PERSON') return;
+  const errors = resolution === 'DONE' ? [] : [{ code: 'GATEWAY_UNAVAILABLE', message: 'The payment was not started. Please try again.' }];
+  await tx.query(
+    `update operations set status = $2, user_errors = $3, finished_at = $4
+     where tenant_id = current_tenant() and inquiry_id = $1 and status = 'UNKNOWN'`,
+    [inquiry.id, resolution === 'DONE' ? 'SUCCEEDED' : 'FAILED', JSON.stringify(errors), now],
+  );
+}

@@ -1,0 +1,60 @@
+import type { App } from '../context.ts';
+import type { Scope } from '../db.ts';
+import type { PaymentClaim } from '../domain/payment.ts';
+import type { PaymentModel } from '../generated/prisma/models.ts';
+import { PAYMENT_COLUMNS } from '../loaders.ts';
+import { settleNow } from './settlement.ts';
+
+export type Polling = Pick<App, 'clock' | 'newId' | 'db' | 'journal' | 'log' | 'gateways'>;
+
+/** A page without an end of its own is given up after three days, so that no order stays pending for ever (COM-9). */
+const PENDING_AT_MOST_MS = 72 * 3_600_000;
+const POLL_BASE_MS = 120_000;
+const POLL_MAX_MS = 6 * 3_600_000;
+const POLL_TIMEOUT_MS = 8_000;
+
+/**
+ * Asks the gateway about a payment of its own accord and settles by the same reducer as a webhook (COM-9). Safe to run twice.
+ * @returns what is now known of the payment, UNKNOWN while the gateway cannot say
+ */
+export async function pollPayment(app: Polling, scope: Scope, paymentId: string): Promise<'PAID' | 'NOT_PAID' | 'UNKNOWN'> {
+  const payment = await app.db.read(scope, (tx) =>
+    tx.maybeOne<PaymentModel>(`select ${PAYMENT_COLUMNS} from payments p where p.tenant_id = current_tenant() and p.id = $1`, [paymentId]),
+  );
+  if (!payment) return 'NOT_PAID';
+  if (payment.status !== 'PENDING') return payment.capturedMinor > 0n ? 'PAID' : 'NOT_PAID';
+  const connection = await app.gateways.connect(scope.tenantId, payment.gateway);
+  if (!connection || payment.gatewayReference === null) {
+    await pollLater(app, scope, payment);
+    return 'UNKNOWN';
+  }
+  const outcome = await app.gateways.lookUp(payment.gateway, connection, payment.gatewayReference, POLL_TIMEOUT_MS);
+  if (outcome.kind !== 'done') {
+    await pollLater(app, scope, payment);
+    return 'UNKNOWN';
+  }
+  const decision = await settleNow(app, scope, { paymentId, claim: overdueClaim(app, payment), fact: outcome.value, amountRule: connection.amountRule });
+  if (decision.paymentStatus !== 'PENDING') return decision.capturedMinor > 0n ? 'PAID' : 'NOT_PAID';
+  await pollLater(app, scope, payment);
+  return 'UNKNOWN';
+}
+
+// Our own clock may say that the time to pay is over; the gateway's word that it was paid still wins (domain/payment.ts).
+function overdueClaim(app: Polling, payment: PaymentModel): PaymentClaim | null {
+  const ends = payment.expiresAt?.getTime() ?? payment.createdAt.getTime() + PENDING_AT_MOST_MS;
+  return ends <= app.clock.now().getTime() ? { kind: 'EXPIRED' } : null;
+}
+
+async function pollLater(app: Polling, scope: Scope, payment: PaymentModel): Promise<void> {
+  const now = app.clock.now().getTime();
+  const backoff = Math.min(POLL_BASE_MS * 2 ** Math.min(payment.pollAttempts, 12), POLL_MAX_MS);
+  const ends = payment.expiresAt?.getTime();
+  const next = ends !== undefined && ends > now ? Math.min(now + backoff, ends + 1_000) : now + backoff;
+  await app.db.write(scope, (tx) =>
+    tx.query(
+      `update payments set next_poll_at = $2, poll_attempts = poll_attempts + 1
+       where tenant_id = current_tenant() and id = $1 and status = 'PENDING'`,
+      [payment.id, new Date(next)],
+    ),
+  );
+}

@@ -1,0 +1,280 @@
+import { actorName, authorize } from '../access.ts';
+import type { Context } from '../context.ts';
+import { amountDueMinor, requirePayable } from '../domain/order.ts';
+import { orderPaymentStatus } from '../domain/payment-state.ts';
+import { AppError, invalidInput, notFound } from '../errors.ts';
+import type { TenantConnection } from '../gateways.ts';
+import type { OrderItemModel, OrderModel, PaymentModel } from '../generated/prisma/models.ts';
+import type { PaymentGateway } from '../generated/prisma/enums.ts';
+import { idOf } from '../global-id.ts';
+import type { GatewayMethod, InitiatedPayment, Outcome } from '../integrations/contract.ts';
+import { ITEM_COLUMNS, USER_COLUMNS, type UserRow } from '../loaders.ts';
+import { runOperation, type Done, type OperationHandle } from '../operations.ts';
+import { openInquiry } from './inquiry.ts';
+import { lockOrder } from './order-lock.ts';
+import { endStalePayment, lockPayment, paymentMoved, paymentsOf } from './payment-change.ts';
+import { settle } from './settlement.ts';
+
+export interface OfferedMethod {
+  readonly gateway: PaymentGateway;
+  readonly method: GatewayMethod;
+}
+
+/** A method's id: base64url of PaymentMethod:GATEWAY:its id at the gateway. */
+export function encodeMethodId({ gateway, method }: OfferedMethod): string {
+  return Buffer.from(`PaymentMethod:${gateway}:${method.id}`).toString('base64url');
+}
+
+function decodeMethodId(text: string): { gateway: string; id: string } | null {
+  const parts = Buffer.from(text.slice(0, 256), 'base64url').toString('utf8').split(':');
+  return parts.length === 3 && parts[0] === 'PaymentMethod' ? { gateway: parts[1]!, id: parts[2]! } : null;
+}
+
+/** How an order can be paid now: the methods of the tenant's enabled gateways. Asks the gateways outside any transaction. */
+export async function paymentMethods(ctx: Context, orderGlobalId: string): Promise<OfferedMethod[]> {
+  authorize(ctx, 'payment.methods');
+  const order = await ctx.loaders.order.load(idOf('Order', orderGlobalId, ['orderId']));
+  if (!order) throw notFound('order', ['orderId']);
+  return ctx.reads.pauseFor(() => offeredMethods(ctx));
+}
+
+async function offeredMethods(ctx: Context): Promise<OfferedMethod[]> {
+  const offered: OfferedMethod[] = [];
+  let refused: AppError | null = null;
+  for (const gateway of ctx.app.gateways.all) {
+    const connection = await ctx.app.gateways.connect(ctx.scope.tenantId, gateway);
+    if (!connection?.enabled) continue;
+    const outcome = await ctx.app.gateways.methods(ctx.scope.tenantId, gateway, connection);
+    if (outcome.kind === 'done') offered.push(...outcome.value.map((method) => ({ gateway, method })));
+    else refused = refusalOf(outcome);
+  }
+  // One gateway that is down must not hide another's methods; but nothing at all is an answer about the gateway, not about the order.
+  if (offered.length === 0 && refused) throw refused;
+  return offered;
+}
+
+export interface PayOrderInput {
+  readonly orderId: string;
+  readonly methodId: string;
+  readonly returnUrl?: string | null;
+  readonly idempotencyKey?: string | null;
+}
+
+interface Intent {
+  readonly payment: PaymentModel;
+  readonly order: OrderModel;
+  readonly items: readonly OrderItemModel[];
+  readonly customer: UserRow;
+  /** True where the customer is given the payment that is pending already (COM-5). */
+  readonly continued: boolean;
+}
+
+/**
+ * Starts or continues a payment of all that is due (COM-5). Transaction A commits the intent, then the gateway is called, then
+ * transaction B records what it said; a lost answer opens an inquiry and is never reported as failure.
+ * @throws ORDER_NOT_PAYABLE, GATEWAY_REJECTED, GATEWAY_UNAVAILABLE, OUTCOME_UNKNOWN, PAYMENT_PENDING
+ */
+export async function payOrder(ctx: Context, input: PayOrderInput): Promise<Done> {
+  authorize(ctx, 'payment.pay');
+  const orderId = idOf('Order', input.orderId, ['input', 'orderId']);
+  return runOperation(ctx, 'payOrder', { ...input }, async (operation) => {
+    const returnUrl = await allowedReturnUrl(ctx, input.returnUrl ?? null);
+    const chosen = await chosenMethod(ctx, input.methodId);
+    const intent = await operation.begin(async (tx) => {
+      const value = await commitIntent(ctx, tx, { orderId, chosen });
+      return { about: { type: 'Payment', id: value.payment.id }, value };
+    });
+    if (intent.continued) return operation.finish(async () => ({ type: 'Payment', id: intent.payment.id }));
+    const outcome = await ctx.app.gateways.initiate(chosen.gateway, chosen.connection, initiation(ctx, intent, chosen, returnUrl, await tenantSlug(ctx)));
+    return recordInitiation(ctx, operation, intent, outcome);
+  });
+}
+
+interface Chosen extends OfferedMethod {
+  readonly connection: TenantConnection;
+}
+
+async function chosenMethod(ctx: Context, methodId: string): Promise<Chosen> {
+  const field = ['input', 'methodId'];
+  const decoded = decodeMethodId(methodId);
+  const gateway = ctx.app.gateways.all.find((known) => known === decoded?.gateway);
+  const connection = gateway ? await ctx.app.gateways.connect(ctx.scope.tenantId, gateway) : null;
+  if (!decoded || !gateway || !connection?.enabled) throw notFound('payment method', field);
+  const outcome = await ctx.app.gateways.methods(ctx.scope.tenantId, gateway, connection);
+  if (outcome.kind !== 'done') throw refusalOf(outcome);
+  const method = outcome.value.find((offered) => offered.id === decoded.id);
+  if (!method) throw notFound('payment method', field);
+  return { gateway, method, connection };
+}
+
+// The page a customer returns to lies on one of the tenant's own origins, so that our return path can't be made to send people elsewhere.
+async function allowedReturnUrl(ctx: Context, returnUrl: string | null): Promise<string | null> {
+  if (returnUrl === null) return null;
+  const origin = new URL(returnUrl).origin;
+  const { origins } = await ctx.app.db.read(ctx.scope, (tx) =>
+    tx.one<{ origins: string[] }>('select cors_origins as origins from portal_configs where tenant_id = current_tenant()'),
+  );
+  if (!origins.includes(origin) && origin !== new URL(ctx.app.config.baseUrl).origin) {
+    throw invalidInput("The return address is not on one of this shop's origins.", ['input', 'returnUrl']);
+  }
+  return returnUrl;
+}
+
+async function tenantSlug(ctx: Context): Promise<string> {
+  const { slug } = await ctx.app.db.read(ctx.scope, (tx) => tx.one<{ slug: string }>('select slug from tenants where id = current_tenant()'));
+  return slug;
+}
+
+async function commitIntent(ctx: Context, tx: Parameters<typeof lockOrder>[0], wish: { orderId: string; chosen: Chosen }): Promise<Intent> {
+  const order = await lockOrder(tx, wish.orderId);
+  const payments = await paymentsOf(tx, order.id);
+  const items = await tx.query<OrderItemModel>(`select ${ITEM_COLUMNS} from order_items i where i.tenant_id = current_tenant() and i.order_id = $1 order by i.position`, [order.id]);
+  const customer = await tx.one<UserRow>(`select ${USER_COLUMNS} from users u where u.tenant_id = current_tenant() and u.id = $1`, [order.customerId]);
+  const rest = { order, items, customer };
+  requirePayable({ ...order, underReview: payments.some((payment) => payment.status === 'UNDER_REVIEW') });
+  const pending = payments.find(
+    (payment) => payment.status === 'PENDING' && payment.gateway === wish.chosen.gateway && payment.methodId === wish.chosen.method.id,
+  );
+  const now = ctx.app.clock.now();
+  const stale = pending ? staleness(pending, now) : null;
+  if (pending && stale === null) return { ...rest, payment: continuable(pending, now), continued: true };
+  if (pending && stale) await endStalePayment(ctx.app, tx, pending, stale.status, stale.reason);
+  return { ...rest, payment: await insertPayment(ctx, tx, order, payments, wish.chosen), continued: false };
+}
+
+const IN_CALL_MS = 30_000;
+
+// Its page is closed, or nobody was ever given one: only then is a payment begun anew (decisions.md, "Transactions and outside calls").
+function staleness(pending: PaymentModel, now: Date): { status: 'EXPIRED' | 'FAILED'; reason: string } | null {
+  if (pending.expiresAt && pending.expiresAt <= now) return { status: 'EXPIRED', reason: 'TIME_TO_PAY_OVER' };
+  const neverGiven = pending.paymentUrl === null && pending.referenceCode === null;
+  if (neverGiven && pending.createdAt.getTime() + IN_CALL_MS <= now.getTime()) return { status: 'FAILED', reason: 'ANSWER_LOST' };
+  return null;
+}
+
+// Another request is asking the gateway for this very payment's address right now.
+function continuable(pending: PaymentModel, now: Date): PaymentModel {
+  if (pending.paymentUrl !== null || pending.referenceCode !== null) return pending;
+  throw new AppError('PAYMENT_PENDING', 'A payment of this order is being started. Please ask again shortly.', {
+    details: { retryAt: new Date(now.getTime() + IN_CALL_MS / 10).toISOString() },
+  });
+}
+
+async function insertPayment(
+  ctx: Context,
+  tx: Parameters<typeof lockOrder>[0],
+  order: OrderModel,
+  earlier: readonly PaymentModel[],
+  { gateway, method }: Chosen,
+): Promise<PaymentModel> {
+  const id = ctx.app.newId();
+  const now = ctx.app.clock.now();
+  await tx.query(
+    `insert into payments (tenant_id, id, order_id, customer_id, gateway, method_id, method, method_kind, status, amount_minor, currency_code, created_at, next_poll_at)
+     values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, 'PENDING', $8, $9, $10, $11)`,
+    [id, order.id, order.customerId, gateway, method.id, method.nameEn, method.kind, amountDueMinor(order), order.currencyCode, now, new Date(now.getTime() + IN_CALL_MS)],
+  );
+  const payment = await lockPayment(tx, id);
+  await paymentMoved(ctx.app, tx, payment, { version: 1, previousStatus: 'UNPAID', status: 'PENDING' });
+  await tx.query('update orders set payment_status = $2, version = version + 1 where tenant_id = current_tenant() and id = $1', [
+    order.id,
+    orderPaymentStatus([...earlier, payment]),
+  ]);
+  return payment;
+}
+
+function initiation(ctx: Context, intent: Intent, chosen: Chosen, returnUrl: string | null, slug: string) {
+  const { payment, order, customer } = intent;
+  const base = ctx.app.config.baseUrl;
+  const gatewaySlug = ctx.app.gateways.slugOf(chosen.gateway);
+  const back = (outcome: string) => {
+    const token = ctx.app.vault.sign('return', { tenantId: ctx.scope.tenantId, paymentId: payment.id, returnUrl, outcome }, new Date(payment.createdAt.getTime() + 30 * 86_400_000));
+    return `${base}/pay/return/${gatewaySlug}/${slug}?token=${encodeURIComponent(token)}`;
+  };
+  return {
+    paymentId: payment.id,
+    orderNumber: order.number!,
+    methodId: chosen.method.id,
+    methodName: chosen.method.nameEn,
+    amountMinor: payment.amountMinor,
+    currencyCode: payment.currencyCode,
+    customer: { firstName: customer.firstName ?? 'Customer', lastName: customer.lastName ?? 'Customer', email: customer.email, phone: customer.phone },
+    // One line with the exact amount: taxes and rounding are ours, and the vendor refuses a cart that does not add up (spec 1.2).
+    items: [{ name: `Order ${order.number}`, quantity: 1, unitPriceMinor: payment.amountMinor }],
+    returnUrls: { success: back('success'), failure: back('failure'), pending: back('pending') },
+    webhookUrl: `${base}/webhooks/payments/${gatewaySlug}/${slug}?_json`,
+    locale: customer.locale ?? 'en',
+  };
+}
+
+async function recordInitiation(ctx: Context, operation: OperationHandle, intent: Intent, outcome: Outcome<InitiatedPayment>): Promise<Done> {
+  const { payment } = intent;
+  const done = { type: 'Payment', id: payment.id };
+  if (outcome.kind === 'done') {
+    const started = outcome.value;
+    return operation.finish(async (tx) => {
+      await tx.query(
+        `update payments set payment_url = $2, reference_code = $3, gateway_reference = $4, gateway_key = $5, expires_at = $6,
+           next_poll_at = case when status = 'PENDING' then $7::timestamptz end, version = version + 1
+         where tenant_id = current_tenant() and id = $1`,
+        [payment.id, started.paymentUrl, started.referenceCode, started.gatewayReference, started.gatewayKey, started.expiresAt, new Date(ctx.app.clock.now().getTime() + FIRST_POLL_MS)],
+      );
+      return done;
+    });
+  }
+  if (outcome.kind === 'notDone') {
+    const refusal = refusalOf(outcome);
+    await ctx.app.db.write(ctx.scope, async (tx) => {
+      await settle(tx, ctx.app, {
+        paymentId: payment.id,
+        claim: { kind: 'FAILED', ...{ failureReason: outcome.reason } },
+        fact: { status: 'FAILED', amountMinor: null, currencyCode: null },
+        amountRule: 'EQUAL',
+      });
+    });
+    ctx.log.warn({ payment: payment.id, reason: outcome.reason, detail: outcome.detail }, 'payment not started');
+    throw refusal;
+  }
+  const inquiryId = await operation.lose(async (tx) => openInquiry(ctx.app, tx, { aboutType: 'Payment', aboutId: payment.id, reason: 'INITIATION_ANSWER_LOST' }));
+  ctx.log.warn({ payment: payment.id, inquiry: inquiryId, detail: outcome.detail }, 'answer of the gateway lost');
+  throw new AppError('OUTCOME_UNKNOWN', 'The payment may have been started. It is being looked up; nothing will be charged twice.', {
+    details: { inquiryId },
+  });
+}
+
+/** A webhook usually comes within seconds; the first question of our own waits that long (COM-9). */
+const FIRST_POLL_MS = 120_000;
+
+function refusalOf(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>): AppError {
+  if (outcome.kind === 'notDone' && (outcome.reason === 'rejected' || outcome.reason === 'misconfigured')) {
+    return new AppError('GATEWAY_REJECTED', 'The payment service did not accept this payment.', { log: outcome.detail });
+  }
+  const retryAt = outcome.kind === 'notDone' ? outcome.retryAt?.toISOString() : undefined;
+  return new AppError('GATEWAY_UNAVAILABLE', 'The payment service does not answer. Please try again shortly.', {
+    log: outcome.detail,
+    ...(retryAt && { details: { retryAt } }),
+  });
+}
+
+/** An operator's decision about money held under review (decisions.md, "Money"). @throws INVALID_STATE, NOT_FOUND */
+export async function resolvePaymentReview(
+  ctx: Context,
+  input: { paymentId: string; decision: 'ACCEPT' | 'REFUND'; reason: string; idempotencyKey?: string | null },
+): Promise<Done> {
+  authorize(ctx, 'payment.review');
+  const paymentId = idOf('Payment', input.paymentId, ['input', 'paymentId']);
+  if (input.reason.trim() === '' || input.reason.length > 500) throw invalidInput('Give a reason of 1 to 500 characters.', ['input', 'reason']);
+  return runOperation(ctx, 'resolvePaymentReview', { ...input }, (operation) =>
+    operation.once(async (tx) => {
+      await settle(tx, ctx.app, {
+        paymentId,
+        claim: null,
+        fact: { decision: input.decision },
+        amountRule: 'EQUAL',
+        reason: input.reason,
+        actor: actorName(ctx.actor),
+      });
+      return { type: 'Payment', id: paymentId };
+    }),
+  );
+}
