@@ -134,7 +134,11 @@ export function buildInvoiceDocument(facts: InvoiceFacts): InvoiceDocument {
     })),
     pricesIncludeTax,
     subtotal: amount(addAll(facts.lines.map((line) => line.netMinor))),
-    taxes: sumByRate(facts.lines).map(({ rate, netMinor, taxMinor }) => ({ rate, net: amount(netMinor), tax: amount(taxMinor) })),
+    taxes: sumByRate(facts.lines).map(({ rate, netMinor, taxMinor }) => ({
+      rate,
+      net: amount(netMinor),
+      tax: amount(taxMinor),
+    })),
     total: amount(facts.totalMinor),
     amountPaid: amount(facts.amountPaidMinor),
     amountDue: amount(dueMinor),
@@ -154,9 +158,12 @@ function baseMinorOf(line: InvoiceLineFacts): bigint {
 function assertSumsAndReadTaxMode(facts: InvoiceFacts): boolean {
   const { lines } = facts;
   if (lines.length === 0) throw new Error('an invoice needs a line');
-  if (lines.some((line) => line.netMinor + line.taxMinor !== line.grossMinor)) throw new Error('a line is not net plus tax');
-  if (lines.some((line) => line.taxRate === null && line.taxMinor !== 0n)) throw new Error('a line has tax without a rate');
-  if (addAll(lines.map((line) => line.grossMinor)) !== facts.totalMinor) throw new Error('the lines do not sum to the total');
+  if (lines.some((line) => line.netMinor + line.taxMinor !== line.grossMinor))
+    throw new Error('a line is not net plus tax');
+  if (lines.some((line) => line.taxRate === null && line.taxMinor !== 0n))
+    throw new Error('a line has tax without a rate');
+  if (addAll(lines.map((line) => line.grossMinor)) !== facts.totalMinor)
+    throw new Error('the lines do not sum to the total');
   if (lines.every((line) => baseMinorOf(line) === line.netMinor)) return false;
   if (lines.every((line) => baseMinorOf(line) === line.grossMinor)) return true;
   throw new Error('the lines are not quantity times unit price, neither with nor without tax');
@@ -186,10 +193,15 @@ function groupThousands(amount: string): string {
 
 // Control characters have no place on a page (and JSON in PostgreSQL refuses U+0000). Directional embeddings, overrides
 // and isolates are dropped too: with them a name could turn the digits beside it around. Marks such as U+200F stay.
-const UNPRINTABLE = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u0084\u0086-\u009F\u202A-\u202E\u2066-\u2069\uFEFF]/g;
+const UNPRINTABLE =
+  /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u0084\u0086-\u009F\u202A-\u202E\u2066-\u2069\uFEFF]/g;
 
 function printable(text: string): string {
-  return text.toWellFormed().replace(UNPRINTABLE, '').replace(/[\s\u0085]+/g, ' ').trim();
+  return text
+    .toWellFormed()
+    .replace(UNPRINTABLE, '')
+    .replace(/[\s\u0085]+/g, ' ')
+    .trim();
 }
 
 function printableOrNull(text: string | null | undefined): string | null {

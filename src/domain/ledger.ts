@@ -1,6 +1,7 @@
 /**
  * Which accounts a movement of money touches (LOY-1, decisions.md "Money"). Debits are positive, credits negative;
- * every posting sums to zero, which each function here asserts and the database checks again. One posting, one currency.
+ * every posting sums to zero, which each function here asserts and the database checks again. One posting has
+ * one currency.
  *
  * | Account              | Side   | Holds                                                                          |
  * | GATEWAY_CLEARING     | debit  | money at the gateway, not yet paid out to the tenant                           |

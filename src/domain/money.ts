@@ -96,7 +96,8 @@ export function divideRounded(numerator: bigint, denominator: bigint, mode: Roun
 
 /**
  * Splits a total by weights so that the parts sum to it exactly: every part gets its share rounded towards zero, what
- * is left goes one unit each to the largest remainders, equal remainders to the earlier part. Works for negative totals.
+ * is left goes one unit each to the largest remainders, equal remainders to the earlier part. Works for negative
+ * totals.
  * Weights are not negative; without any weight only a total of zero can be split.
  */
 export function allocate(total: bigint, weights: readonly bigint[]): bigint[] {

@@ -17,8 +17,8 @@ export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
 
 /**
  * From each state, where a payment may go. UNPAID may be overtaken by the gateway: a webhook can arrive before the
- * answer of the call that started the payment. FAILED, EXPIRED and CANCELLED can still become PAID, because the gateway's page
- * outlives our decision and its word about money counts. UNDER_REVIEW is left by an operator only.
+ * answer of the call that started the payment. FAILED, EXPIRED and CANCELLED can still become PAID, because the
+ * gateway's page outlives our decision and its word about money counts. UNDER_REVIEW is left by an operator only.
  */
 export const PAYMENT_TRANSITIONS: Readonly<Record<PaymentStatus, readonly PaymentStatus[]>> = {
   UNPAID: ['PENDING', 'PAID', 'FAILED', 'EXPIRED', 'CANCELLED', 'UNDER_REVIEW'],

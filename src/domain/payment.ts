@@ -1,7 +1,7 @@
 /**
  * The one reducer of payments, used by webhook, poll and operator alike (COM-5, COM-7, COM-9;
- * ../spec/payment-gateways.md sections 0.1, 1.8, 1.10). A delivery only claims; what the gateway answers when asked back
- * is the fact, and only a fact moves money. The decision is data: whoever calls writes it, under the lock of the order.
+ * ../spec/payment-gateways.md sections 0.1, 1.8, 1.10). A delivery only claims; what the gateway answers when asked
+ * back is the fact, and only a fact moves money. The decision is data: whoever calls writes it under the order's lock.
  */
 import { amountDueMinor } from './order.ts';
 import { NO_EFFECTS, unmoved } from './payment-decision.ts';
@@ -97,7 +97,10 @@ interface Confirmed {
 }
 
 function decideSilentAmount(input: PaymentInput): PaymentDecision {
-  if (isSettled(input.payment.status) || input.payment.status === 'UNDER_REVIEW') return decideSilence(input);
+  const { status } = input.payment;
+  if (isSettled(status) || status === 'UNDER_REVIEW') {
+    return unmoved(input, 'ALREADY_PROCESSED', `Nothing new: the payment is ${status}.`);
+  }
   return unmoved(input, 'UNCONFIRMED', 'The gateway says paid but neither how much nor in which currency is certain.');
 }
 

@@ -46,7 +46,12 @@ describe('an invoice document', () => {
       [2, '1,500.50', '3,001.00'],
       [1, '20.00', '20.00'],
     ]);
-    expect(document).toMatchObject({ subtotal: '3,021.00', total: '3,441.14', amountPaid: '3,441.14', amountDue: '0.00' });
+    expect(document).toMatchObject({
+      subtotal: '3,021.00',
+      total: '3,441.14',
+      amountPaid: '3,441.14',
+      amountDue: '0.00',
+    });
     expect(document.taxes).toEqual([{ rate: '14', net: '3,001.00', tax: '420.14' }]);
     const yen = { ...TIP, unitPriceMinor: 1_234_567n, netMinor: 1_234_567n, grossMinor: 1_234_567n };
     const inYen = buildInvoiceDocument(facts({ currencyCode: 'JPY', lines: [yen], totalMinor: 1_234_567n }));
@@ -113,6 +118,13 @@ describe('an invoice document', () => {
     const document = buildInvoiceDocument(facts({ locale: 'ar-EG' }));
     expect(document).toMatchObject({ locale: 'ar', labels: { invoice: 'فاتورة' } });
     expect(JSON.parse(JSON.stringify(document))).toEqual(document);
-    expect(['ar-EG', 'AR', 'en_GB', 'fr', '', 'constructor'].map(invoiceLocaleOf)).toEqual(['ar', 'ar', 'en', 'en', 'en', 'en']);
+    expect(['ar-EG', 'AR', 'en_GB', 'fr', '', 'constructor'].map(invoiceLocaleOf)).toEqual([
+      'ar',
+      'ar',
+      'en',
+      'en',
+      'en',
+      'en',
+    ]);
   });
 });
