@@ -23,21 +23,27 @@ export type Actor =
 export type PersonKind = 'CUSTOMER' | 'OPERATOR' | 'TENANT_ADMIN' | 'PLATFORM_ADMIN';
 const RANK: Readonly<Record<PersonKind, number>> = { CUSTOMER: 1, OPERATOR: 2, TENANT_ADMIN: 3, PLATFORM_ADMIN: 4 };
 
-/** Who may do a thing: from which role upwards, and which scope of a secret key does as well (null: no key does). */
+/**
+ * Who may do a thing: from which role upwards, and which scope of a secret key does as well (null: no key does). PUBLIC needs a key at
+ * least; ANYONE not even that: the platform's realm is where one signs in without a key.
+ */
 export interface AccessRule {
-  readonly from: 'PUBLIC' | PersonKind;
+  readonly from: 'ANYONE' | 'PUBLIC' | PersonKind;
   readonly scope: KeyScope | null;
 }
 
 /** One line per verb (graph.graphql, "Access"). A verb without a line here cannot be called by anybody. */
 export const ACCESS_RULES = {
   'viewer.read': { from: 'PUBLIC', scope: null },
-  'session.open': { from: 'PUBLIC', scope: null },
-  'session.close': { from: 'PUBLIC', scope: null },
+  'session.register': { from: 'PUBLIC', scope: null },
+  'session.open': { from: 'ANYONE', scope: null },
+  'session.close': { from: 'ANYONE', scope: null },
   'tenant.read': { from: 'CUSTOMER', scope: 'orders:read' },
   'tenant.list': { from: 'PLATFORM_ADMIN', scope: null },
   'tenant.create': { from: 'PLATFORM_ADMIN', scope: null },
   'tenant.update': { from: 'TENANT_ADMIN', scope: null },
+  // What the tenant pays for, and whether it is there at all, is not its own to decide.
+  'tenant.govern': { from: 'PLATFORM_ADMIN', scope: null },
   'portal.read': { from: 'TENANT_ADMIN', scope: null },
   'portal.update': { from: 'TENANT_ADMIN', scope: null },
   'key.create': { from: 'TENANT_ADMIN', scope: null },
@@ -75,6 +81,7 @@ export type AccessRules = Readonly<Record<RuleName, AccessRule>>;
 export function authorize(caller: { readonly actor: Actor; readonly app: { readonly access: AccessRules } }, name: RuleName): void {
   const rule = caller.app.access[name];
   const { actor } = caller;
+  if (rule.from === 'ANYONE') return;
   if (actor.kind === 'ANONYMOUS') throw new AppError('UNAUTHENTICATED', 'Please sign in, or send an API key.');
   if (rule.from === 'PUBLIC') return;
   if (actor.kind === 'PORTAL') throw new AppError('UNAUTHENTICATED', 'Please sign in.');
