@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { isLoopback } from '../simulator/deliveries.ts';
+import type { SimulatorWorld } from '../simulator/types.ts';
+
+/** What the simulated vendor keeps, and where its ids, codes and times come from. */
+
+const hookUrl = z.url().max(2_000).refine(isLoopback, 'webhooks go to this machine only');
+
+export const AccountSettings = z.strictObject({
+  apiKey: z.string().min(8).max(200),
+  /** Signs the webhooks; the real vendor signs with the API key, which is what an absent one means. */
+  vendorKey: z.string().min(8).max(200).optional(),
+  webhookUrls: z.strictObject({ paid: hookUrl, failed: hookUrl, cancel: hookUrl, refund: hookUrl }).partial().default({}),
+  /** Major units added to what the customer pays, such as "5.00": the paid amount then exceeds cartTotal. */
+  commissionOnCustomer: z.string().regex(/^\d{1,9}(\.\d{1,2})?$/).optional(),
+  /** Waits before the second and every further try of a webhook that was not answered with 200. */
+  retryDelaysMs: z.array(z.int().min(0).max(3_600_000)).max(10).default([5_000, 30_000, 120_000]),
+  /** classic: the fields of the first documentation. newer: with paidAmount and its like. legacy: api_key in clear instead of hashKey. */
+  dialect: z.enum(['classic', 'newer', 'legacy']).default('newer'),
+});
+
+export type Account = z.infer<typeof AccountSettings>;
+
+export interface Method {
+  readonly id: number;
+  readonly name: string;
+  readonly nameArabic: string;
+  readonly redirect: boolean;
+}
+
+export const METHODS: readonly Method[] = [
+  { id: 2, name: 'Visa-Mastercard', nameArabic: 'فيزا -ماستر كارد', redirect: true },
+  { id: 3, name: 'Fawry', nameArabic: 'فوري', redirect: false },
+  { id: 4, name: 'Meeza', nameArabic: 'ميزا', redirect: false },
+];
+
+export interface Invoice {
+  readonly account: string;
+  readonly id: number;
+  readonly key: string;
+  readonly method: { readonly id: number; readonly name: string };
+  readonly currency: string;
+  readonly totalCents: number;
+  readonly customer: { readonly firstName: string; readonly lastName: string; readonly email: string | null; readonly phone: string | null };
+  readonly payLoad: unknown;
+  readonly successUrl: string | null;
+  readonly failUrl: string | null;
+  readonly webhookUrl: string | null;
+  /** Fawry code, Meeza reference; null for a card. */
+  readonly code: string | null;
+  readonly createdAt: string;
+  readonly expireDate: string | null;
+  readonly state: 'unpaid' | 'paid' | 'expired';
+  readonly paidCents: number | null;
+  readonly paidCurrency: string | null;
+  readonly paidAt: string | null;
+  readonly attempts: readonly { readonly action: string; readonly at: string; readonly reference: string }[];
+}
+
+export interface Counters {
+  readonly calls: number;
+  readonly invoices: number;
+}
+
+/** The vendor's memory of one account, over the simulator's store. */
+export interface Ledger {
+  account(id: string): Account | undefined;
+  accountByKey(apiKey: string): string | null;
+  putAccount(id: string, account: Account): void;
+  reset(id: string): void;
+  invoice(account: string, id: string): Invoice | undefined;
+  byPage(key: string): Invoice | undefined;
+  byCode(code: string): Invoice | undefined;
+  save(invoice: Invoice): void;
+  invoices(account: string | null): Invoice[];
+  /** Counts one call and answers which one it was. */
+  countCall(account: string): number;
+  nextInvoice(account: string): number;
+  /** The account's time: real, or its scenario's own, one second per call. */
+  now(account: string): Date;
+  /** Hexadecimal digits that depend on the account, its seed and the name only. */
+  derive(account: string, name: string): string;
+}
+
+const [ACCOUNTS, INVOICES, PAGES, CODES, COUNTERS] = ['accounts', 'invoices', 'pages', 'codes', 'counters'] as const;
+const NONE: Counters = { calls: 0, invoices: 0 };
+
+export function openLedger(world: SimulatorWorld): Ledger {
+  const { store } = world;
+  const keys = new Map<string, string>();
+  for (const [id, account] of store.entries<Account>(ACCOUNTS)) keys.set(account.apiKey, id);
+  const counters = (account: string): Counters => store.get<Counters>(COUNTERS, account) ?? NONE;
+  const found = (collection: string, name: string): Invoice | undefined => {
+    const place = store.get<string>(collection, name);
+    return place === undefined ? undefined : store.get<Invoice>(INVOICES, place);
+  };
+  const ledger: Ledger = {
+    account: (id) => store.get<Account>(ACCOUNTS, id),
+    accountByKey: (apiKey) => keys.get(apiKey) ?? null,
+    putAccount: (id, account) => {
+      const before = store.get<Account>(ACCOUNTS, id);
+      if (before) keys.delete(before.apiKey);
+      keys.set(account.apiKey, id);
+      store.put(ACCOUNTS, id, account);
+    },
+    reset: (id) => {
+      for (const invoice of ledger.invoices(id)) {
+        store.remove(INVOICES, `${id}/${invoice.id}`);
+        store.remove(PAGES, invoice.key);
+        if (invoice.code !== null) store.remove(CODES, invoice.code);
+      }
+      store.remove(COUNTERS, id);
+    },
+    invoice: (account, id) => store.get<Invoice>(INVOICES, `${account}/${id}`),
+    byPage: (key) => found(PAGES, key),
+    byCode: (code) => found(CODES, code),
+    save: (invoice) => {
+      const place = `${invoice.account}/${invoice.id}`;
+      if (store.get(INVOICES, place) === undefined) {
+        store.put(PAGES, invoice.key, place);
+        if (invoice.code !== null) store.put(CODES, invoice.code, place);
+      }
+      store.put(INVOICES, place, invoice);
+    },
+    invoices: (account) =>
+      [...store.entries<Invoice>(INVOICES)].map(([, invoice]) => invoice).filter((one) => account === null || one.account === account),
+    countCall: (account) => {
+      const next = { ...counters(account), calls: counters(account).calls + 1 };
+      store.put(COUNTERS, account, next);
+      return next.calls;
+    },
+    nextInvoice: (account) => {
+      const next = { ...counters(account), invoices: counters(account).invoices + 1 };
+      store.put(COUNTERS, account, next);
+      return next.invoices;
+    },
+    now: (account) => {
+      const seeded = world.seedOf(account);
+      return seeded ? new Date(Date.parse(seeded.startAt) + counters(account).calls * 1_000) : world.now();
+    },
+    derive: (account, name) =>
+      createHash('sha256').update(`fawaterk\n${account}\n${world.seedOf(account)?.seed ?? ''}\n${name}`).digest('hex'),
+  };
+  return ledger;
+}
+
+export function majorUnits(cents: number): string {
+  return `${Math.trunc(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;
+}
+
+/** Hundredths, or null where the value is no amount with at most two decimals. */
+export function cents(value: unknown): number | null {
+  const match = /^(\d{1,12})(?:\.(\d{1,2}))?$/.exec(typeof value === 'number' || typeof value === 'string' ? String(value).trim() : '');
+  return match ? Number(match[1]) * 100 + Number((match[2] ?? '').padEnd(2, '0')) : null;
+}
+
+const CAIRO = new Intl.DateTimeFormat('sv-SE', {
+  timeZone: 'Africa/Cairo',
+  year: 'numeric',
+  month: '2-digit',
+  day: '2-digit',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
+
+/** `YYYY-MM-DD HH:MM:SS` in Cairo, without saying so. */
+export function wallTime(at: Date): string {
+  return CAIRO.format(at);
+}
