@@ -1,0 +1,64 @@
+import type { JournalEvent, LookUp } from '../journal.ts';
+import { eventOf, readStreams, type EventRow, type TrackedStream } from './stream.ts';
+
+const PAGE_SIZE = 128;
+const PAGES_MAX = 256;
+const READS_AT_ONCE_MAX = 4;
+
+/**
+ * Older events, read from the database in pages that begin at multiples of the page size. What was handed out never changes, so that a
+ * full page serves everyone who resumes, and a thousand clients that come back together cost a few reads.
+ */
+export class Pages {
+  readonly #lookUp: LookUp;
+  readonly #pages = new Map<string, Promise<readonly JournalEvent[]>>();
+  readonly #waiting: (() => void)[] = [];
+  #reading = 0;
+
+  constructor(lookUp: LookUp) {
+    this.#lookUp = lookUp;
+  }
+
+  /** The events after a position up to the end of its page and never beyond the stream's own position; the first may be missing. */
+  async read(stream: TrackedStream, after: bigint, platformPosition: bigint): Promise<readonly JournalEvent[]> {
+    const bound = stream.position;
+    const start = after - (after % BigInt(PAGE_SIZE));
+    const page = await this.#page(stream, start, bound, platformPosition);
+    return page.filter((event) => event.position > after && event.position <= bound);
+  }
+
+  forget(tenantId: string): void {
+    for (const key of this.#pages.keys()) if (key.startsWith(tenantId)) this.#pages.delete(key);
+  }
+
+  #page(stream: TrackedStream, start: bigint, bound: bigint, platformPosition: bigint): Promise<readonly JournalEvent[]> {
+    const whole = start + BigInt(PAGE_SIZE) <= bound;
+    // A page that still grows is shared only by those who want it up to the same place.
+    const key = whole ? `${stream.tenantId}:${start}` : `${stream.tenantId}:${start}:${bound}`;
+    const known = this.#pages.get(key);
+    if (known) return known;
+    const reading = this.#read(stream, start, platformPosition);
+    this.#pages.set(key, reading);
+    const forget = () => void (this.#pages.get(key) === reading && this.#pages.delete(key));
+    reading.then(() => (whole ? undefined : forget()), forget);
+    for (const oldest of this.#pages.keys()) {
+      if (this.#pages.size <= PAGES_MAX) break;
+      this.#pages.delete(oldest);
+    }
+    return reading;
+  }
+
+  // Those who catch up share the pool with requests, so only a few read at once.
+  async #read(stream: TrackedStream, start: bigint, platformPosition: bigint): Promise<readonly JournalEvent[]> {
+    if (this.#reading >= READS_AT_ONCE_MAX) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#reading += 1;
+    try {
+      const rows = await this.#lookUp<EventRow>(readStreams, [[stream.tenantId], [start.toString()], PAGE_SIZE]);
+      return rows.map((row) => eventOf(row, stream.epoch, platformPosition));
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#reading -= 1;
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
+import pg from 'pg';
+
+import { Database, type Row } from '../../src/db.ts';
+import { appendEvent, type EventPayloads, type EventType } from '../../src/events.ts';
+import { createJournal, type Journal } from '../../src/journal.ts';
+import { createLogger } from '../../src/log.ts';
+
+const ADMIN_URL = 'postgresql://postgres@127.0.0.1:5432/postgres';
+const silent = createLogger('silent');
+export const clock = { now: () => new Date() };
+export const cursorKey = { fingerprint: (text: string) => `key of the tests ${text}` };
+
+/** A migrated database of the test's own, a login as weak as the application's, and what was opened on it. */
+export class World {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly db: Database;
+  readonly #name: string;
+  readonly #closing: (() => Promise<unknown>)[] = [];
+
+  static async create(): Promise<World> {
+    const name = `live_${randomBytes(6).toString('hex')}`;
+    await asAdmin(ADMIN_URL, async (client) => {
+      await client.query(`create database ${name} template spine_scratch`);
+      await client.query(`create role ${name} login password 'secret' in role portolan_app`);
+    });
+    return new World(name);
+  }
+
+  private constructor(name: string) {
+    this.#name = name;
+    this.url = `postgresql://${name}:secret@127.0.0.1:5432/${name}`;
+    this.adminUrl = ADMIN_URL.replace(/\/postgres$/, `/${name}`);
+    this.db = this.database(6);
+  }
+
+  database(poolSize: number): Database {
+    const db = new Database({
+      url: this.url,
+      poolSize,
+      acquireTimeoutMs: 5000,
+      statementTimeoutMs: 8000,
+      applicationName: 'test',
+      nowMs: () => Date.now(),
+    });
+    this.#closing.push(() => db.close());
+    return db;
+  }
+
+  async journal(options: { lookEveryMs?: number; onLag?: (ms: number) => void } = {}): Promise<Journal> {
+    const journal = createJournal({
+      url: this.url,
+      applicationName: 'test-journal',
+      clock,
+      log: silent,
+      lookUp: (text, values) => this.db.lookUp(text, values),
+      ...options,
+    });
+    this.#closing.unshift(() => journal.close());
+    await journal.start();
+    return journal;
+  }
+
+  /** Statements as the owner of everything. */
+  admin<T = Row>(text: string, values: unknown[] = []): Promise<T[]> {
+    return asAdmin(this.adminUrl, async (client) => (await client.query(text, values)).rows as T[]);
+  }
+
+  async tenant(): Promise<string> {
+    const id = randomUUID();
+    await this.admin(
+      `insert into tenants (id, slug, name, currency_code, tax_profile, legal, created_at)
+       values ($1, $2, 'Test', 'USD', '{"roundingMode": "HALF_UP", "roundingLevel": "LINE", "pricesIncludeTax": false}', '{}', now())`,
+      [id, `t-${id}`],
+    );
+    return id;
+  }
+
+  /** Commits one event. */
+  async write<T extends EventType>(tenantId: string, type: T, payload: EventPayloads[T], aggregateId: string = randomUUID()): Promise<void> {
+    await this.db.write({ tenantId, customerId: null }, (tx) =>
+      appendEvent(tx, { id: randomUUID(), type, aggregateType: 'Order', aggregateId, version: 1, payload, occurredAt: new Date() }),
+    );
+  }
+
+  async drop(): Promise<void> {
+    for (const close of this.#closing) await close();
+    await asAdmin(ADMIN_URL, async (client) => {
+      await client.query(`drop database ${this.#name} with (force)`);
+      await client.query(`drop role ${this.#name}`);
+    });
+  }
+}
+
+async function asAdmin<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** An order's change of status by a customer; what the tests write when it doesn't matter what. */
+export const orderStatus = (customerId: string = randomUUID(), status = 'ISSUED') => ({ v: 1 as const, customerId, previousStatus: 'DRAFT', status });
