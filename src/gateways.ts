@@ -12,7 +12,7 @@ import type {
   PaymentGatewayClient,
   WebhookReading,
 } from './integrations/contract.ts';
-import type { IntegrationPolicy, IntegrationSnapshot } from './integrations/policy.ts';
+import type { IntegrationSnapshot } from './integrations/policy.ts';
 
 /** A tenant's connection to a gateway, with what the tenant set about it. */
 export interface TenantConnection extends GatewayConnection {
@@ -22,13 +22,14 @@ export interface TenantConnection extends GatewayConnection {
 
 export interface GatewayIntegration {
   readonly gateway: PaymentGateway;
+  /** Behind its policy already (integrations/registry.ts). */
   readonly client: PaymentGatewayClient;
-  readonly policy: IntegrationPolicy;
 }
 
 export interface GatewaysOptions {
   readonly clock: Clock;
   readonly integrations: readonly GatewayIntegration[];
+  readonly snapshots: () => Readonly<Record<string, IntegrationSnapshot>>;
   /** The tenant's connection, decrypted; null where the tenant has none. Throws DECRYPTION_FAILED. */
   readonly connect: (tenantId: string, gateway: PaymentGateway) => Promise<TenantConnection | null>;
 }
@@ -58,7 +59,7 @@ export class Gateways {
   }
 
   slugOf(gateway: PaymentGateway): string {
-    return this.#integration(gateway).client.slug;
+    return this.#client(gateway).slug;
   }
 
   get all(): readonly PaymentGateway[] {
@@ -75,10 +76,7 @@ export class Gateways {
     const now = this.#options.clock.now().getTime();
     const kept = this.#methods.get(key);
     if (kept && kept.until > now && kept.baseUrl === connection.baseUrl) return { kind: 'done', value: kept.methods };
-    const { client, policy } = this.#integration(gateway);
-    const outcome = await policy.run({ name: 'listMethods', safe: true, baseUrl: connection.baseUrl }, { timeoutMs: CALL_TIMEOUT_MS }, (call) =>
-      client.listMethods(connection, call),
-    );
+    const outcome = await this.#client(gateway).listMethods(connection, { timeoutMs: CALL_TIMEOUT_MS });
     if (outcome.kind === 'done') {
       if (this.#methods.size >= METHODS_KEPT_MAX) this.#methods.clear();
       this.#methods.set(key, { baseUrl: connection.baseUrl, until: now + METHODS_KEPT_MS, methods: outcome.value });
@@ -87,36 +85,31 @@ export class Gateways {
   }
 
   initiate(gateway: PaymentGateway, connection: TenantConnection, input: InitiateInput): Promise<Outcome<InitiatedPayment>> {
-    const { client, policy } = this.#integration(gateway);
-    return policy.run({ name: 'initiate', safe: false, baseUrl: connection.baseUrl }, { timeoutMs: CALL_TIMEOUT_MS }, (call) =>
-      client.initiate(connection, input, call),
-    );
+    return this.#client(gateway).initiate(connection, input, { timeoutMs: CALL_TIMEOUT_MS });
   }
 
   /** Asks back. @param budgetMs how long the caller can wait */
   lookUp(gateway: PaymentGateway, connection: TenantConnection, reference: string, budgetMs: number): Promise<Outcome<GatewayPaymentState>> {
-    const { client, policy } = this.#integration(gateway);
-    return policy.run({ name: 'lookUp', safe: true, baseUrl: connection.baseUrl }, { timeoutMs: budgetMs }, (call) =>
-      client.lookUp(connection, reference, call),
-    );
+    return this.#client(gateway).lookUp(connection, reference, { timeoutMs: budgetMs });
   }
 
   readWebhook(gateway: PaymentGateway, connection: TenantConnection, incoming: IncomingWebhook): WebhookReading {
-    return this.#integration(gateway).client.readWebhook(connection, incoming);
+    return this.#client(gateway).readWebhook(connection, incoming);
   }
 
   /** Body fields that are shown masked (decisions.md, "Webhooks"). */
   secretFields(gateway: PaymentGateway): readonly string[] {
-    return this.#integration(gateway).client.secretBodyFields;
+    return this.#client(gateway).secretBodyFields;
   }
 
-  snapshot(): Record<string, IntegrationSnapshot> {
-    return Object.fromEntries(this.#options.integrations.map(({ client, policy }) => [client.slug, policy.snapshot()]));
+  /** For GET /health (COM-13). */
+  snapshot(): Readonly<Record<string, IntegrationSnapshot>> {
+    return this.#options.snapshots();
   }
 
-  #integration(gateway: PaymentGateway): GatewayIntegration {
+  #client(gateway: PaymentGateway): PaymentGatewayClient {
     const found = this.#options.integrations.find((integration) => integration.gateway === gateway);
     if (!found) throw new Error(`No integration for ${gateway}`);
-    return found;
+    return found.client;
   }
 }

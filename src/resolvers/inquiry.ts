@@ -2,24 +2,10 @@ import type { App } from '../context.ts';
 import type { Scope, Transaction } from '../db.ts';
 import type { InquiryModel } from '../generated/prisma/models.ts';
 import { INQUIRY_COLUMNS } from '../loaders.ts';
-import { endStalePayment, lockPayment, type Changing } from './payment-change.ts';
+import { LOOK_UP_AFTER_MS } from './inquiry-open.ts';
 import { lockOrder } from './order-lock.ts';
+import { endStalePayment, lockPayment, type Changing } from './payment-change.ts';
 import { pollPayment, type Polling } from './payment-poll.ts';
-
-/** Seconds, then minutes, then hours (BEY-3). After the last one a person decides. */
-const LOOK_UP_AFTER_MS = [5_000, 30_000, 120_000, 600_000, 3_600_000, 6 * 3_600_000, 24 * 3_600_000] as const;
-
-/** Opens an inquiry about something whose outcome is unknown; the first look-up is seconds away. @returns its id */
-export async function openInquiry(app: Changing, tx: Transaction, about: { aboutType: string; aboutId: string; reason: string }): Promise<string> {
-  const id = app.newId();
-  const now = app.clock.now();
-  await tx.query(
-    `insert into inquiries (tenant_id, id, about_type, about_id, reason, next_look_up_at, created_at)
-     values (current_tenant(), $1, $2, $3, $4, $5, $6)`,
-    [id, about.aboutType, about.aboutId, about.reason, new Date(now.getTime() + LOOK_UP_AFTER_MS[0]), now],
-  );
-  return id;
-}
 
 /** One look-up of an open inquiry: asks, and closes it or says when to ask again. Safe to run twice. */
 export async function lookUpInquiry(app: Polling & Pick<App, 'log'>, scope: Scope, id: string): Promise<void> {

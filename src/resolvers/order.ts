@@ -1,7 +1,7 @@
 import { actorName, authorize, isAtLeast } from '../access.ts';
 import type { Context } from '../context.ts';
 import type { Transaction } from '../db.ts';
-import { parseAmount, exponentOf } from '../domain/money.ts';
+import { parseAmount, parseRate, exponentOf } from '../domain/money.ts';
 import { formatOrderNumber } from '../domain/numbering.ts';
 import { priceOrder, type PricedOrder, type TaxProfile } from '../domain/order-price.ts';
 import { requireCancellable, requireOrderMove } from '../domain/order.ts';
@@ -49,9 +49,10 @@ export async function createOrder(ctx: Context, input: CreateOrderInput): Promis
       );
       const currencyCode = input.currencyCode ?? tenant.currency;
       exponentOf(currencyCode, ['input', 'currencyCode']);
-      const priced = priceOrder({ currencyCode, taxProfile: tenant.tax, lines: input.items.map((item, index) => lineOf(item, index, currencyCode)) });
+      const lines = input.items.map((item, index) => lineOf(item, index, currencyCode));
+      const priced = priceOrder({ currencyCode, taxProfile: tenant.tax, lines });
       const id = await insertOrder(ctx, tx, { type: input.type, customerId, currencyCode, priced });
-      await insertItems(tx, id, input.items, priced);
+      await insertItems(tx, id, input.items, lines, priced);
       return { type: 'Order', id };
     }),
   );
@@ -82,7 +83,7 @@ function lineOf(item: OrderItemInput, index: number, currencyCode: string) {
   if (item.unitPrice === null || item.unitPrice === undefined) throw invalidInput('An item needs a unit price.', field('unitPrice'));
   const unitPriceMinor = parseAmount(item.unitPrice, currencyCode, field('unitPrice'));
   if (unitPriceMinor < 0n) throw invalidInput('A unit price is not negative.', field('unitPrice'));
-  return { quantity: item.quantity, unitPriceMinor, taxRate: item.taxRate ?? null };
+  return { quantity: item.quantity, unitPriceMinor, taxRate: item.taxRate ? parseRate(item.taxRate, field('taxRate')).text : null };
 }
 
 async function insertOrder(
@@ -104,7 +105,13 @@ async function insertOrder(
   return id;
 }
 
-async function insertItems(tx: Transaction, orderId: string, items: readonly OrderItemInput[], priced: PricedOrder): Promise<void> {
+async function insertItems(
+  tx: Transaction,
+  orderId: string,
+  items: readonly OrderItemInput[],
+  lines: readonly { taxRate: string | null }[],
+  priced: PricedOrder,
+): Promise<void> {
   const rows = items.map((item, index) => {
     const line = priced.lines[index]!;
     return {
@@ -112,7 +119,7 @@ async function insertItems(tx: Transaction, orderId: string, items: readonly Ord
       descriptions: Object.fromEntries(item.description!.map(({ locale, text }) => [locale, text])),
       quantity: item.quantity,
       unit_price_minor: String(line.unitPriceMinor),
-      tax_rate: item.taxRate ?? null,
+      tax_rate: lines[index]!.taxRate,
       net_minor: String(line.netMinor),
       tax_minor: String(line.taxMinor),
       gross_minor: String(line.grossMinor),

@@ -3,6 +3,7 @@ import type { Scope } from '../db.ts';
 import type { PaymentClaim } from '../domain/payment.ts';
 import type { PaymentModel } from '../generated/prisma/models.ts';
 import { PAYMENT_COLUMNS } from '../loaders.ts';
+import { ensureInquiry } from './inquiry-open.ts';
 import { settleNow } from './settlement.ts';
 
 export type Polling = Pick<App, 'clock' | 'newId' | 'db' | 'journal' | 'log' | 'gateways'>;
@@ -12,6 +13,9 @@ const PENDING_AT_MOST_MS = 72 * 3_600_000;
 const POLL_BASE_MS = 120_000;
 const POLL_MAX_MS = 6 * 3_600_000;
 const POLL_TIMEOUT_MS = 8_000;
+const GIVEN_UP: ReadonlySet<PaymentModel['status']> = new Set(['FAILED', 'EXPIRED', 'CANCELLED']);
+/** A gateway that never answers about a payment already given up is left alone after this many tries. */
+const GIVEN_UP_ATTEMPTS_MAX = 8;
 
 /**
  * Asks the gateway about a payment of its own accord and settles by the same reducer as a webhook (COM-9). Safe to run twice.
@@ -22,9 +26,18 @@ export async function pollPayment(app: Polling, scope: Scope, paymentId: string)
     tx.maybeOne<PaymentModel>(`select ${PAYMENT_COLUMNS} from payments p where p.tenant_id = current_tenant() and p.id = $1`, [paymentId]),
   );
   if (!payment) return 'NOT_PAID';
-  if (payment.status !== 'PENDING') return payment.capturedMinor > 0n ? 'PAID' : 'NOT_PAID';
+  // A payment given up is asked about again when a webhook said that it was paid after all.
+  const askable = payment.status === 'PENDING' || (payment.nextPollAt !== null && GIVEN_UP.has(payment.status));
+  if (!askable) return payment.capturedMinor > 0n ? 'PAID' : 'NOT_PAID';
+  if (payment.gatewayReference === null) {
+    await app.db.write(scope, async (tx) => {
+      await ensureInquiry(app, tx, { aboutType: 'Payment', aboutId: payment.id, reason: 'INITIATION_ANSWER_LOST' });
+      await tx.query('update payments set next_poll_at = null where tenant_id = current_tenant() and id = $1', [payment.id]);
+    });
+    return 'UNKNOWN';
+  }
   const connection = await app.gateways.connect(scope.tenantId, payment.gateway);
-  if (!connection || payment.gatewayReference === null) {
+  if (!connection) {
     await pollLater(app, scope, payment);
     return 'UNKNOWN';
   }
@@ -34,9 +47,16 @@ export async function pollPayment(app: Polling, scope: Scope, paymentId: string)
     return 'UNKNOWN';
   }
   const decision = await settleNow(app, scope, { paymentId, claim: overdueClaim(app, payment), fact: outcome.value, amountRule: connection.amountRule });
-  if (decision.paymentStatus !== 'PENDING') return decision.capturedMinor > 0n ? 'PAID' : 'NOT_PAID';
+  if (decision.paymentStatus !== 'PENDING') {
+    if (decision.paymentStatus === payment.status) await stopAsking(app, scope, payment.id);
+    return decision.capturedMinor > 0n ? 'PAID' : 'NOT_PAID';
+  }
   await pollLater(app, scope, payment);
   return 'UNKNOWN';
+}
+
+async function stopAsking(app: Polling, scope: Scope, paymentId: string): Promise<void> {
+  await app.db.write(scope, (tx) => tx.query('update payments set next_poll_at = null where tenant_id = current_tenant() and id = $1', [paymentId]));
 }
 
 // Our own clock may say that the time to pay is over; the gateway's word that it was paid still wins (domain/payment.ts).
@@ -49,12 +69,13 @@ async function pollLater(app: Polling, scope: Scope, payment: PaymentModel): Pro
   const now = app.clock.now().getTime();
   const backoff = Math.min(POLL_BASE_MS * 2 ** Math.min(payment.pollAttempts, 12), POLL_MAX_MS);
   const ends = payment.expiresAt?.getTime();
+  if (payment.status !== 'PENDING' && payment.pollAttempts >= GIVEN_UP_ATTEMPTS_MAX) return stopAsking(app, scope, payment.id);
   const next = ends !== undefined && ends > now ? Math.min(now + backoff, ends + 1_000) : now + backoff;
   await app.db.write(scope, (tx) =>
     tx.query(
       `update payments set next_poll_at = $2, poll_attempts = poll_attempts + 1
-       where tenant_id = current_tenant() and id = $1 and status = 'PENDING'`,
-      [payment.id, new Date(next)],
+       where tenant_id = current_tenant() and id = $1 and status = $3::payment_status`,
+      [payment.id, new Date(next), payment.status],
     ),
   );
 }

@@ -10,7 +10,7 @@ import { idOf } from '../global-id.ts';
 import type { GatewayMethod, InitiatedPayment, Outcome } from '../integrations/contract.ts';
 import { ITEM_COLUMNS, USER_COLUMNS, type UserRow } from '../loaders.ts';
 import { runOperation, type Done, type OperationHandle } from '../operations.ts';
-import { openInquiry } from './inquiry.ts';
+import { openInquiry } from './inquiry-open.ts';
 import { lockOrder } from './order-lock.ts';
 import { endStalePayment, lockPayment, paymentMoved, paymentsOf } from './payment-change.ts';
 import { settle } from './settlement.ts';

@@ -82,9 +82,10 @@ async function write(tx: Transaction, app: Settling, change: Change): Promise<vo
     await paymentMoved(app, tx, payment, { version: payment.version + 1, previousStatus: payment.status, status: decision.paymentStatus });
     await writeOrder(tx, app, change);
   }
-  await writeLedger(tx, app, change);
   if (decision.refundMinor > 0n) await requestRefund(tx, app, change);
+  // Number counters before ledger accounts: the global lock order.
   if (decision.effects.issueInvoice) await issueInvoice(tx, app, order.id);
+  await writeLedger(tx, app, change);
 }
 
 async function writePayment(tx: Transaction, app: Settling, { payment, decision, news }: Change): Promise<void> {

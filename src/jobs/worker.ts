@@ -1,0 +1,56 @@
+import type { App } from '../context.ts';
+import { expireOrder } from '../resolvers/order-expiry.ts';
+import { lookUpInquiry } from '../resolvers/inquiry.ts';
+import { pollPayment } from '../resolvers/payment-poll.ts';
+import type { TaskHandlers, TaskName } from './queue.ts';
+
+export interface Worker {
+  close(): Promise<void>;
+}
+
+const SCAN_EVERY_MS = 2_000;
+const SCAN_MAX = 500;
+const FORGET_EVERY_MS = 3_600_000;
+
+const TASK_OF_KIND: Readonly<Record<string, TaskName>> = { payment: 'payment.poll', inquiry: 'inquiry.lookUp', order: 'order.expire' };
+
+/** Task name to verb. Every handler may run twice. */
+function handlersOf(app: App): TaskHandlers {
+  return {
+    'payment.poll': async ({ tenantId, id }) => void (await pollPayment(app, { tenantId, customerId: null }, id)),
+    'inquiry.lookUp': ({ tenantId, id }) => lookUpInquiry(app, { tenantId, customerId: null }, id),
+    'order.expire': ({ tenantId, id }) => expireOrder(app, { tenantId, customerId: null }, id),
+  };
+}
+
+/** Works the queue, and looks every two seconds what has become due. Any number of workers may run. */
+export async function startWorker(app: App): Promise<Worker> {
+  await app.jobs.work(handlersOf(app));
+  let scanning: Promise<void> = Promise.resolve();
+  let forgottenAt = 0;
+  const scan = async (): Promise<void> => {
+    const now = app.clock.now();
+    const due = await app.db.lookUp<{ kind: string; tenant_id: string; id: string }>('select kind, tenant_id, id from due_work($1, $2)', [now, SCAN_MAX]);
+    for (const piece of due) await app.jobs.sendNow(TASK_OF_KIND[piece.kind]!, { tenantId: piece.tenant_id, id: piece.id });
+    if (now.getTime() - forgottenAt < FORGET_EVERY_MS) return;
+    forgottenAt = now.getTime();
+    const [forgotten] = await app.db.lookUp<Record<string, bigint>>('select * from forget_old($1)', [now]);
+    app.log.info({ forgotten: Object.fromEntries(Object.entries(forgotten ?? {}).map(([name, count]) => [name, Number(count)])) }, 'old rows forgotten');
+  };
+  let running = false;
+  const timer = setInterval(() => {
+    if (running) return;
+    running = true;
+    scanning = scan()
+      .catch((error: unknown) => app.log.error({ err: error }, 'scan for due work failed'))
+      .finally(() => {
+        running = false;
+      });
+  }, SCAN_EVERY_MS);
+  return {
+    async close() {
+      clearInterval(timer);
+      await scanning;
+    },
+  };
+}

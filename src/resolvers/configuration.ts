@@ -1,0 +1,57 @@
+import { actorName } from '../access.ts';
+import { appendAudit } from '../audit.ts';
+import type { Context } from '../context.ts';
+import type { Transaction } from '../db.ts';
+import { AppError, invalidInput, notFound } from '../errors.ts';
+import { appendEvent, type EventPayloads, type EventType } from '../events.ts';
+import { idOf } from '../global-id.ts';
+
+/** Events whose payload says nothing but that something changed. */
+export type ChangeType = { [T in EventType]: EventPayloads[T] extends { v: 1 } ? ({ v: 1 } extends EventPayloads[T] ? T : never) : never }[EventType];
+
+/** A change of configuration: what the event and the audit entry say of it. */
+export interface ConfigurationChange {
+  readonly type: ChangeType;
+  readonly aggregateType: 'Tenant' | 'ApiKey' | 'User';
+  readonly aggregateId: string;
+  /** The aggregate's version after the change. */
+  readonly version: number;
+  /** Verb, such as tenant.update. */
+  readonly action: string;
+  /** Secrets are never in here. */
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** Writes the event and the audit entry of a change, in the transaction of the change (PRV-15). */
+export async function recordChange(ctx: Context, tx: Transaction, change: ConfigurationChange): Promise<void> {
+  const occurredAt = ctx.app.clock.now();
+  const { type, aggregateType, aggregateId, version, action, before, after } = change;
+  await appendEvent(tx, { id: ctx.app.newId(), type, aggregateType, aggregateId, version, payload: { v: 1 }, occurredAt });
+  await appendAudit(tx, { id: ctx.app.newId(), actor: actorName(ctx.actor), action, target: `${aggregateType}:${aggregateId}`, before, after, occurredAt });
+}
+
+/** After the commit: what this process knows of it counts at once, and the others hear of it. */
+export function announceChange(ctx: Context, type: EventType, aggregateId: string, tenantId = ctx.scope.tenantId): void {
+  // The version only has to say that it is not the first.
+  ctx.app.auth.onJournalEvent({ tenantId, type, aggregateId, version: 2 });
+  ctx.app.journal.wake();
+}
+
+/**
+ * Checks that an input's tenant is the one worked in. Another tenant is entered by X-Tenant and by nothing else (decisions.md, "Keys,
+ * tokens, origins, people").
+ * @throws NOT_FOUND, for platform admins INVALID_INPUT that says how
+ */
+export function checkTenantId(ctx: Context, tenantId: string | null | undefined): void {
+  if (tenantId === null || tenantId === undefined) return;
+  const field = ['input', 'tenantId'];
+  if (idOf('Tenant', tenantId, field) === ctx.scope.tenantId) return;
+  if (ctx.actor.kind !== 'PLATFORM_ADMIN') throw notFound('tenant', field);
+  throw invalidInput('This is not the tenant you work in. Send the header X-Tenant with its slug.', field);
+}
+
+/** @throws INVALID_STATE where the platform itself is meant, which has no website, keys or gateways. */
+export function refusePlatform(isPlatform: boolean, what: string): void {
+  if (isPlatform) throw new AppError('INVALID_STATE', `The platform itself has no ${what}. Send the header X-Tenant with a tenant's slug.`);
+}

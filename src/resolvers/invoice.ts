@@ -1,0 +1,100 @@
+import { authorize } from '../access.ts';
+import type { Context } from '../context.ts';
+import type { Transaction } from '../db.ts';
+import { buildInvoiceDocument } from '../domain/invoice.ts';
+import { formatInvoiceNumber } from '../domain/numbering.ts';
+import type { InvoiceModel, OrderItemModel, OrderModel, TenantModel } from '../generated/prisma/models.ts';
+import { columns } from '../columns.ts';
+import { decodeGlobalId } from '../global-id.ts';
+import { invalidInput } from '../errors.ts';
+import { INVOICE_COLUMNS, ITEM_COLUMNS, ORDER_COLUMNS, USER_COLUMNS, type UserRow } from '../loaders.ts';
+import { nextNumber } from './order-lock.ts';
+import type { Changing } from './payment-change.ts';
+
+const TENANT_COLUMNS = columns('Tenant', 't');
+
+/** Makes the order's invoice in the transaction that turned it PAID (COM-11): number, data and totals are frozen from here on. */
+export async function issueInvoice(tx: Transaction, app: Changing, orderId: string): Promise<void> {
+  const order = await tx.one<OrderModel>(`select ${ORDER_COLUMNS} from orders o where o.tenant_id = current_tenant() and o.id = $1`, [orderId]);
+  const [items, customers, tenants] = await Promise.all([
+    tx.query<OrderItemModel>(`select ${ITEM_COLUMNS} from order_items i where i.tenant_id = current_tenant() and i.order_id = $1 order by i.position`, [orderId]),
+    tx.query<UserRow>(`select ${USER_COLUMNS} from users u where u.tenant_id = current_tenant() and u.id = $1`, [order.customerId]),
+    tx.query<TenantModel>(`select ${TENANT_COLUMNS} from tenants t where t.id = current_tenant()`),
+  ]);
+  const issuedAt = app.clock.now();
+  const number = formatInvoiceNumber('INVOICE', await nextNumber(tx, 'INVOICE'));
+  const document = documentOf({ number, issuedAt, order, items, customer: customers[0]!, tenant: tenants[0]! });
+  await tx.query(
+    `insert into invoices (tenant_id, id, number, kind, order_id, customer_id, total_minor, currency_code, document, issued_at)
+     values (current_tenant(), $1, $2, 'INVOICE', $3, $4, $5, $6, $7, $8)`,
+    [app.newId(), number, order.id, order.customerId, order.totalMinor, order.currencyCode, JSON.stringify(document), issuedAt],
+  );
+}
+
+interface InvoiceSources {
+  readonly number: string;
+  readonly issuedAt: Date;
+  readonly order: OrderModel;
+  readonly items: readonly OrderItemModel[];
+  readonly customer: UserRow;
+  readonly tenant: TenantModel;
+}
+
+function documentOf({ number, issuedAt, order, items, customer, tenant }: InvoiceSources) {
+  const locale = customer.locale ?? tenant.locale;
+  const legal = tenant.legal as { addressLines?: string[]; legalText?: string | null; taxId?: string | null };
+  return buildInvoiceDocument({
+    kind: 'INVOICE',
+    number,
+    issuedAt: localDay(issuedAt, tenant.timeZone),
+    orderNumber: order.number!,
+    locale,
+    tenant: { name: tenant.name, addressLines: legal.addressLines ?? [], legalText: legal.legalText ?? null, taxId: legal.taxId ?? null },
+    customer: { name: [customer.firstName, customer.lastName].filter(Boolean).join(' ') || customer.email, email: customer.email },
+    currencyCode: order.currencyCode,
+    lines: items.map((item) => ({
+      description: inLanguage(item.descriptions as Record<string, string>, locale),
+      quantity: item.quantity,
+      unitPriceMinor: item.unitPriceMinor,
+      taxRate: item.taxRate,
+      netMinor: item.netMinor,
+      taxMinor: item.taxMinor,
+      grossMinor: item.grossMinor,
+    })),
+    totalMinor: order.totalMinor,
+    amountPaidMinor: order.paidMinor,
+  });
+}
+
+/** The calendar day of an instant where the tenant is. */
+function localDay(instant: Date, timeZone: string): string {
+  return new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(instant);
+}
+
+/** The text in a locale: the same locale, else the same language, else English, else what there is. */
+export function inLanguage(texts: Readonly<Record<string, string>>, locale: string): string {
+  const language = locale.split('-')[0]!;
+  const near = Object.keys(texts).find((name) => name.split('-')[0] === language);
+  return texts[locale] ?? (near === undefined ? undefined : texts[near]) ?? texts['en'] ?? Object.values(texts)[0] ?? '';
+}
+
+/** An invoice by id or number; null where there is none of the caller's. */
+export async function readInvoice(ctx: Context, by: { id?: string | null; number?: string | null }): Promise<InvoiceModel | null> {
+  authorize(ctx, 'invoice.read');
+  if (by.id) {
+    const decoded = decodeGlobalId(by.id);
+    return decoded?.typeName === 'Invoice' ? ctx.loaders.invoice.load(decoded.id) : null;
+  }
+  if (!by.number) throw invalidInput('Ask by id or by number.', ['id']);
+  const rows = await ctx.reads.query<InvoiceModel>(`select ${INVOICE_COLUMNS} from invoices v where v.tenant_id = current_tenant() and v.number = $1`, [by.number]);
+  return rows[0] ?? null;
+}
+
+const LINK_MS = 15 * 60_000;
+
+/** A signed link to the page, good for fifteen minutes and for nothing else (COM-11). */
+export function invoiceLink(ctx: Context, invoice: Pick<InvoiceModel, 'id' | 'tenantId'>): string {
+  const expiresAt = new Date(ctx.app.clock.now().getTime() + LINK_MS);
+  const token = ctx.app.vault.sign('invoice', { tenantId: invoice.tenantId, id: invoice.id }, expiresAt);
+  return `${ctx.app.config.baseUrl}/invoices/${invoice.id}.pdf?token=${encodeURIComponent(token)}`;
+}
