@@ -7,8 +7,11 @@ import type PrismaTypes from '../generated/pothos-types.ts';
 import { getDatamodel } from '../generated/pothos-types.ts';
 import { prismaOver } from '../prisma.ts';
 
-/** The scalars of the contract: how each reads inside, and what a resolver may give for it. */
-export interface Scalars {
+/**
+ * The scalars of the contract: how each reads inside, and what a resolver may give for it. A type and not an interface, because only
+ * types have the index signature the builder asks for.
+ */
+export type Scalars = {
   ID: { Input: string; Output: string };
   DateTime: { Input: Date; Output: Date };
   Date: { Input: string; Output: string };
@@ -22,7 +25,7 @@ export interface Scalars {
   URL: { Input: string; Output: string };
   JSON: { Input: unknown; Output: unknown };
   EventCursor: { Input: string; Output: string };
-}
+};
 
 export const builder = new SchemaBuilder<{
   Context: Context;
