@@ -37,7 +37,7 @@ function decideNotPaid(input: PaymentInput, fact: GatewayFact): PaymentDecision 
     return unmoved(input, 'MISMATCH', `The delivery says paid, the gateway says ${fact.status}; nothing was moved.`);
   }
   const target = fact.status === 'PENDING' ? statusClaimed(claim) : fact.status;
-  if (target !== payment.status && target !== 'UNDER_REVIEW' && canMovePayment(payment.status, target)) {
+  if (target !== payment.status && canMovePayment(payment.status, target)) {
     return {
       ...unmoved(input, 'ACCEPTED', `The gateway confirms that nothing was paid: ${target}.`),
       paymentStatus: target,

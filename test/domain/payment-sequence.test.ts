@@ -1,6 +1,6 @@
 /**
- * Whole lives of payments: every sequence of up to six events, from every state. The world of the states is small, so it
- * is walked breadth first and each way out of each reachable state is checked, which covers every sequence there is.
+ * Whole lives of payments: every sequence of up to six events, from every state. The world of the states is small, so
+ * it is walked breadth first and each way out of each reachable state is checked, which covers every sequence there is.
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
