@@ -1,0 +1,67 @@
+/**
+ * Typst in this process: an invoice document in, the bytes of its PDF out (COM-11). Synchronous; see render.ts for the
+ * thread that it runs in. The bytes depend on the document, the template and the packages alone: fonts come from npm
+ * packages and are named to the compiler before it looks at the machine's, and no clock is read.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { NodeCompiler } from '@myriaddreamin/typst-ts-node-compiler';
+import type { InvoiceDocument } from '../domain/invoice.ts';
+
+// Regular and bold of each script, and no other weight: the template asks for exactly these two, and an exact match from
+// our list wins over a font of the same name on the machine, which is searched last.
+const FONT_FILES = [
+  '@expo-google-fonts/noto-sans/400Regular/NotoSans_400Regular.ttf',
+  '@expo-google-fonts/noto-sans/700Bold/NotoSans_700Bold.ttf',
+  '@expo-google-fonts/noto-naskh-arabic/400Regular/NotoNaskhArabic_400Regular.ttf',
+  '@expo-google-fonts/noto-naskh-arabic/700Bold/NotoNaskhArabic_700Bold.ttf',
+  '@expo-google-fonts/noto-sans-tc/400Regular/NotoSansTC_400Regular.ttf',
+  '@expo-google-fonts/noto-sans-tc/700Bold/NotoSansTC_700Bold.ttf',
+];
+
+/** Documents keep the layout they were issued with, so every number that was ever in use stays here. */
+const TEMPLATE_FILES: ReadonlyMap<number, string> = new Map([[1, 'invoice-1.typ']]);
+
+/** Results of layout that the last so many documents did not use are dropped; keeping a few is what makes a page cheap. */
+const CACHE_AGE_MAX = 3;
+
+export interface InvoiceCompiler {
+  /** @throws Error if the document has an unknown layout or does not compile; both are defects. */
+  compile(document: InvoiceDocument): Uint8Array<ArrayBuffer>;
+}
+
+export function createInvoiceCompiler(): InvoiceCompiler {
+  const fontPaths = FONT_FILES.map((file) => dirname(fileURLToPath(import.meta.resolve(file))));
+  const compiler = NodeCompiler.create({ fontArgs: [{ fontPaths }], workspace: import.meta.dirname });
+  const templates = new Map<number, string>();
+
+  function templateOf(layout: number): string {
+    const known = templates.get(layout);
+    if (known !== undefined) return known;
+    const file = TEMPLATE_FILES.get(layout);
+    if (file === undefined) throw new Error(`no template for layout ${layout}`);
+    const template = readFileSync(new URL(file, import.meta.url), 'utf8');
+    templates.set(layout, template);
+    return template;
+  }
+
+  return {
+    compile(document) {
+      const compiled = compiler.compile({
+        mainFileContent: templateOf(document.layout),
+        inputs: { document: JSON.stringify(document) },
+      });
+      const page = compiled.result;
+      if (page === null) throw new Error(`the invoice does not compile: ${describeError(compiled)}`);
+      const bytes = new Uint8Array(compiler.pdf(page, {}));
+      compiler.evictCache(CACHE_AGE_MAX);
+      return bytes;
+    },
+  };
+
+  function describeError(compiled: ReturnType<NodeCompiler['compile']>): string {
+    const error = compiled.takeDiagnostics();
+    return error === null ? 'no reason given' : JSON.stringify(compiler.fetchDiagnostics(error)).slice(0, 500);
+  }
+}
