@@ -4,7 +4,7 @@ import type { Transaction } from '../db.ts';
 import { parseAmount, parseRate, exponentOf } from '../domain/money.ts';
 import { formatOrderNumber } from '../domain/numbering.ts';
 import { priceOrder, type PricedOrder, type TaxProfile } from '../domain/order-price.ts';
-import { requireCancellable, requireOrderMove } from '../domain/order.ts';
+import { requireCancellable, requireIssuable, statusOnIssue } from '../domain/order.ts';
 import { AppError, invalidInput, notFound } from '../errors.ts';
 import { appendEvent } from '../events.ts';
 import type { OrderModel } from '../generated/prisma/models.ts';
@@ -12,6 +12,7 @@ import type { OrderType } from '../generated/prisma/enums.ts';
 import { idOf } from '../global-id.ts';
 import { PAYMENT_COLUMNS } from '../loaders.ts';
 import { runOperation, type Done } from '../operations.ts';
+import { issueInvoice } from './invoice.ts';
 import { lockOrder, nextNumber } from './order-lock.ts';
 import { cancelPendingPayments } from './payment-change.ts';
 
@@ -139,16 +140,20 @@ export async function issueOrder(ctx: Context, input: { orderId: string; expires
   return runOperation(ctx, 'issueOrder', { ...input }, (operation) =>
     operation.once(async (tx) => {
       const order = await lockOrder(tx, idOf('Order', input.orderId, ['input', 'orderId']));
-      requireOrderMove(order.status, 'ISSUED');
+      requireIssuable(order);
       const now = ctx.app.clock.now();
       if (input.expiresAt && input.expiresAt <= now) throw invalidInput('An order expires in the future.', ['input', 'expiresAt']);
+      const status = statusOnIssue(order.totalMinor);
       const number = formatOrderNumber('ORD', await nextNumber(tx, 'ORDER'));
       await tx.query(
-        `update orders set status = 'ISSUED', number = $2, issued_at = $3, expires_at = $4, version = version + 1
+        `update orders set status = $5::order_status, number = $2, issued_at = $3, expires_at = $4, version = version + 1,
+           paid_at = case when $5::order_status = 'PAID' then $3::timestamptz end
          where tenant_id = current_tenant() and id = $1`,
-        [order.id, number, now, input.expiresAt ?? null],
+        [order.id, number, now, input.expiresAt ?? null, status],
       );
-      await orderMoved(ctx, tx, order, 'ISSUED');
+      await orderMoved(ctx, tx, order, status);
+      // An order of nothing is paid by being issued.
+      if (status === 'PAID') await issueInvoice(tx, ctx.app, order.id);
       return { type: 'Order', id: order.id };
     }),
   );

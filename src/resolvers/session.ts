@@ -1,5 +1,4 @@
 import { authorize } from '../access.ts';
-import { LoginAttempts } from '../auth/login-attempts.ts';
 import { createUser, normalEmail } from '../auth/people.ts';
 import { PLATFORM_TENANT_ID } from '../auth/platform.ts';
 import { endSession, openSession, rotateRefreshToken, type OpenSession } from '../auth/sessions.ts';
@@ -64,7 +63,7 @@ export async function login(ctx: Context, input: LoginInput): Promise<Done> {
   const scope = realmOf(ctx);
   const email = normalEmail(input.email);
   const account = ctx.app.vault.fingerprint(`login ${scope.tenantId} ${email}`);
-  const opened = await attemptsOf(ctx.app).run(scope.tenantId, account, () => tryLogin(ctx.app, scope, email, input.password));
+  const opened = await ctx.app.auth.attempts.run(scope.tenantId, account, () => tryLogin(ctx.app, scope, email, input.password));
   if (!opened) throw new AppError('INVALID_CREDENTIALS', 'The email address or the password is wrong.');
   return show(ctx, scope.tenantId, opened);
 }
@@ -119,11 +118,3 @@ async function tryLogin(app: App, scope: Scope, email: string, password: string)
 const FIND = `select ${USER_COLUMNS}, u.password_hash as "passwordHash" from users u where u.tenant_id = current_tenant() and u.email = $1`;
 // Only what was checked is replaced: a password changed meanwhile stays.
 const UPGRADE = 'update users set password_hash = $3 where tenant_id = current_tenant() and id = $1 and password_hash = $2';
-
-const attempts = new WeakMap<App, LoginAttempts>();
-
-function attemptsOf(app: App): LoginAttempts {
-  let own = attempts.get(app);
-  if (!own) attempts.set(app, (own = new LoginAttempts(app.budgets)));
-  return own;
-}

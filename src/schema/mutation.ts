@@ -45,11 +45,28 @@ const TOP_LEVEL: ReadonlySet<ErrorCode> = new Set(['UNAUTHENTICATED', 'TOKEN_EXP
  * Runs a verb and shows its result. The snapshot is closed meanwhile, because the verb owns its transactions and the payload's fields
  * are read afterwards in a fresh one. Expected refusals become userErrors.
  */
-export async function runVerb<T>(ctx: Context, verb: () => Promise<Done>, load: (id: string) => Promise<T | null>): Promise<Payload<T>> {
-  try {
-    const done = await ctx.reads.pauseFor(verb);
-    ctx.loaders.clear();
+export function runVerb<T>(ctx: Context, verb: () => Promise<Done>, load: (id: string) => Promise<T | null>): Promise<Payload<T>> {
+  return orErrors(async () => {
+    const done = await outsideSnapshot(ctx, verb);
     return { result: await load(done.id), userErrors: [], ...(done.once && { once: done.once }) };
+  });
+}
+
+/** The same for a verb whose result is not an object of the graph. */
+export function resultOrErrors<T>(ctx: Context, verb: () => Promise<T>): Promise<Payload<T>> {
+  return orErrors(async () => ({ result: await outsideSnapshot(ctx, verb), userErrors: [] }));
+}
+
+async function outsideSnapshot<T>(ctx: Context, verb: () => Promise<T>): Promise<T> {
+  const result = await ctx.reads.pauseFor(verb);
+  ctx.loaders.clear();
+  ctx.app.journal.wake();
+  return result;
+}
+
+async function orErrors<T>(work: () => Promise<Payload<T>>): Promise<Payload<T>> {
+  try {
+    return await work();
   } catch (error) {
     if (!(error instanceof AppError) || TOP_LEVEL.has(error.code)) throw error;
     return { result: null, userErrors: [userErrorOf(error)] };

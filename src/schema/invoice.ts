@@ -1,0 +1,36 @@
+import { InvoiceKind } from '../generated/prisma/enums.ts';
+import type { InvoiceModel } from '../generated/prisma/models.ts';
+import { encodeGlobalId } from '../global-id.ts';
+import { invoiceLink, readInvoice } from '../resolvers/invoice.ts';
+import { authorizedLoad } from '../resolvers/node-load.ts';
+import { builder } from './builder.ts';
+import { Money, money } from './money.ts';
+import { Node, registerNode } from './node.ts';
+import { Order } from './refs.ts';
+
+const InvoiceKindType = builder.enumType('InvoiceKind', { values: Object.values(InvoiceKind) });
+
+export const Invoice = builder.objectRef<InvoiceModel>('Invoice').implement({
+  description: 'Immutable once issued (COM-11).',
+  interfaces: [Node],
+  fields: (t) => ({
+    id: t.id({ resolve: (invoice) => encodeGlobalId('Invoice', invoice.id) }),
+    number: t.exposeString('number', { description: 'Per tenant, without gaps.' }),
+    kind: t.expose('kind', { type: InvoiceKindType }),
+    order: t.field({ type: Order, resolve: async (invoice, _args, ctx) => (await ctx.loaders.order.load(invoice.orderId))! }),
+    issuedAt: t.expose('issuedAt', { type: 'DateTime' }),
+    total: t.field({ type: Money, resolve: (invoice) => money(invoice.totalMinor, invoice.currencyCode) }),
+    data: t.field({ type: 'JSON', description: 'Everything its page shows: lines, taxes, names, as frozen when issued.', resolve: (invoice) => invoice.document }),
+    pdfUrl: t.field({ type: 'URL', description: 'A link to the page, good for fifteen minutes.', resolve: (invoice, _args, ctx) => invoiceLink(ctx, invoice) }),
+  }),
+});
+registerNode('Invoice', authorizedLoad('invoice.read', (ctx, ids) => ctx.loaders.invoice.loadMany(ids)));
+
+builder.queryFields((t) => ({
+  invoice: t.field({
+    type: Invoice,
+    nullable: true,
+    args: { id: t.arg.id(), number: t.arg.string() },
+    resolve: (_root, args, ctx) => readInvoice(ctx, { id: args.id ?? null, number: args.number ?? null }),
+  }),
+}));

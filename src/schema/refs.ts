@@ -1,0 +1,5 @@
+import type { OrderModel } from '../generated/prisma/models.ts';
+import { builder } from './builder.ts';
+
+/** Types that name one another stand here first, so that their files need not import in a circle. */
+export const Order = builder.objectRef<OrderModel>('Order');
