@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   BrokenCircuitError,
   BulkheadRejectedError,
@@ -189,7 +190,9 @@ async function runInLane<T>(
     maxAttempts: limits.retriesMax,
     backoff: jittered(limits.retryBaseMs, options.random, left),
   });
-  const running = attempts.execute(() => lane.run(attempt) as Promise<Outcome<T>>);
+  // Bound, because a queue continues in whoever made room, and the guard against open transactions looks at the caller.
+  const bound = AsyncLocalStorage.bind(attempt);
+  const running = attempts.execute(() => lane.run(bound) as Promise<Outcome<T>>);
   try {
     return await Promise.race<Outcome<T>>([running, turnMissed(call.timeoutMs, turn, running)]);
   } catch (error) {

@@ -56,7 +56,7 @@ export const InvoiceAnswer = z.object({
     invoice_status: optionalText,
     status_text: optionalText,
     paid_at: optionalText,
-    pay_load: z.unknown(),
+    pay_load: z.unknown().optional(),
   }),
 });
 
