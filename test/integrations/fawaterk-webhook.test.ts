@@ -24,7 +24,7 @@ function json(body: unknown, credentials: Record<string, string> = CREDENTIALS):
 }
 
 function raw(body: string | Uint8Array, contentType?: string, credentials: Record<string, string> = CREDENTIALS): WebhookReading {
-  const headers = contentType === undefined ? {} : { 'content-type': contentType };
+  const headers: Record<string, string> = contentType === undefined ? {} : { 'content-type': contentType };
   return readWebhook(credentials, { headers, body: typeof body === 'string' ? new TextEncoder().encode(body) : body });
 }
 
