@@ -7,10 +7,12 @@ import { AccessTokens, type TokenClaims } from './auth/access-tokens.ts';
 import { readKeyForm } from './auth/api-keys.ts';
 import { decideIdentity, enterTenant, wantsOtherTenant, type Identity, type IdentityRequest, type OriginRules } from './auth/identify.ts';
 import { KeyUses } from './auth/key-uses.ts';
+import { LoginAttempts } from './auth/login-attempts.ts';
 import { Lru } from './auth/lru.ts';
 import { PLATFORM_TENANT_ID } from './auth/platform.ts';
 import { SigningKeys } from './auth/signing-keys.ts';
-import { AccessSnapshot, type AccessEvent, type KeyFacts, type SessionFacts, type TenantFacts } from './auth/snapshot.ts';
+import { AccessSnapshot, type AccessEvent, type AccessFeed, type KeyFacts, type SessionFacts, type TenantFacts } from './auth/snapshot.ts';
+import type { Budgets } from './budgets.ts';
 import type { Clock } from './clock.ts';
 import type { Database } from './db.ts';
 import { AppError, notFound } from './errors.ts';
@@ -20,7 +22,7 @@ import { createPasswords, type Passwords } from './passwords.ts';
 import type { Vault } from './vault.ts';
 
 export type { Identity, IdentityRequest } from './auth/identify.ts';
-export type { AccessEvent, TenantFacts } from './auth/snapshot.ts';
+export type { AccessEvent, AccessFeed, TenantFacts } from './auth/snapshot.ts';
 
 export interface AuthOptions {
   readonly db: Database;
@@ -28,6 +30,7 @@ export interface AuthOptions {
   readonly clock: Clock;
   readonly newId: NewId;
   readonly log: Logger;
+  readonly budgets: Budgets;
   /** Issuer of the tokens, and our own origin. */
   readonly baseUrl: string;
   readonly bootstrapOrigins: readonly string[];
@@ -36,6 +39,7 @@ export interface AuthOptions {
 /** Who asks, and what lets them: keys, tokens, origins, passwords. */
 export interface Auth {
   readonly passwords: Passwords;
+  readonly attempts: LoginAttempts;
   /**
    * Who sends this request. With known credentials it asks nothing of the database.
    * @throws UNAUTHENTICATED, TOKEN_EXPIRED, KEY_REVOKED, TENANT_INACTIVE, FORBIDDEN, NOT_FOUND (X-Tenant)
@@ -48,12 +52,10 @@ export interface Auth {
   rotateSigningKey(): Promise<string>;
   /** For preflights, which carry no key: may any active tenant's website ask from this origin? */
   mayPreflight(origin: string): Promise<boolean>;
-  /** Hands in every event of the tenants named by `cachedTenants`; the verbs call it too, so that a change counts at once in its own process. */
+  /** To be called once, before the journal starts: from then on its events keep us right. */
+  follow(journal: AccessFeed): void;
+  /** The journal's events come by `follow`; the verbs call this too, so that a change counts at once in its own process. */
   onJournalEvent(event: AccessEvent): void;
-  /** Whose streams to follow. Only the journal's reader calls it: it reads their events from the moment of the call on. */
-  cachedTenants(): string[];
-  /** Every event that the tenants last named had at this moment (ms) was handed in. Older than 2 s: the database is asked instead. */
-  journalFreshAt(ms: number): void;
   flushKeyUses(): Promise<void>;
   /** Writes what is left to write. */
   close(): Promise<void>;
@@ -72,7 +74,8 @@ export function createAuth(options: AuthOptions): Auth {
   const uses = new KeyUses(db, clock, log);
   const identifier = new Identifier(options, tokens, snapshot, uses);
   return {
-    passwords: createPasswords(),
+    passwords: createPasswords(clock),
+    attempts: new LoginAttempts(options.budgets),
     identify: (request) => identifier.identify(request),
     issueAccessToken: (of) => tokens.issue(of),
     jwks: () => signingKeys.jwks(),
@@ -83,8 +86,7 @@ export function createAuth(options: AuthOptions): Auth {
       return row?.listed === true;
     },
     onJournalEvent: (event) => snapshot.forget(event),
-    cachedTenants: () => snapshot.cachedTenants(),
-    journalFreshAt: (ms) => snapshot.journalFreshAt(ms),
+    follow: (journal) => snapshot.follow(journal),
     flushKeyUses: () => uses.flush(),
     close: () => uses.flush(),
   };

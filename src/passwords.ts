@@ -1,12 +1,16 @@
 import { hash as argon2Hash, verify as argon2Verify } from '@node-rs/argon2';
 import { compare as bcryptCompare } from 'bcryptjs';
 
+import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 
 /** Checks and makes password hashes: argon2id off the main thread; bcrypt is only checked, for imported accounts (TEN-10). */
 export interface Passwords {
   hash(password: string): Promise<string>;
-  /** @param stored null where the account does not exist: the work is the same, the answer is no. */
+  /**
+   * A no takes the same time whatever it is for (COM-1): each comes when FAILURE_MS are over, the slowest check included.
+   * @param stored null where the account does not exist: then a stand-in is checked.
+   */
   verify(stored: string | null, password: string): Promise<{ matches: boolean; outdated: boolean }>;
 }
 
@@ -17,6 +21,8 @@ const BCRYPT_FORM = /^\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}$/;
 /** Hashing at once: the thread pool has four threads, which the rest of the process needs too. */
 const RUNNING_MAX = 3;
 const WAITING_MAX = 200;
+/** Longer than a bcrypt check of an imported account takes, which is the slowest. */
+const FAILURE_MS = 500;
 /** Longer ones only cost time; bcrypt itself reads 72 bytes. */
 export const PASSWORD_CHARACTERS_MAX = 256;
 /** Existing accounts have passwords from 8 characters (decisions.md, "Keys, tokens, origins, people"). */
@@ -41,21 +47,26 @@ function weakness(password: string, email: string): string | null {
   return COMMON.has(lower) || new Set(lower).size === 1 ? 'This password is among the first that are guessed.' : null;
 }
 
-export function createPasswords(): Passwords {
+/** @param failureMs how long a no takes at least */
+export function createPasswords(clock: Clock, failureMs: number = FAILURE_MS): Passwords {
   const gate = createGate();
   const hash = (password: string) => gate(() => argon2Hash(password, ARGON2));
   // Stands in for the hash of an account that does not exist; nobody knows its password.
   let standIn: Promise<string> | null = null;
+  const check = async (stored: string | null, password: string): Promise<boolean> => {
+    if (stored !== null && BCRYPT_FORM.test(stored)) return gate(() => bcryptCompare(password, stored));
+    // Awaited before the gate: inside, it would wait for a place that it holds itself.
+    const compared = stored ?? (await (standIn ??= hash('stand-in')));
+    const matches = await gate(() => argon2Verify(compared, password));
+    return stored !== null && matches;
+  };
   return {
     hash,
     verify: async (stored, password) => {
-      const bounded = password.slice(0, PASSWORD_CHARACTERS_MAX + 1);
-      if (stored !== null && BCRYPT_FORM.test(stored)) return { matches: await gate(() => bcryptCompare(bounded, stored)), outdated: true };
-      standIn ??= hash('stand-in');
-      // Awaited before the gate: inside, it would wait for a place that it holds itself.
-      const compared = stored ?? (await standIn);
-      const matches = await gate(() => argon2Verify(compared, bounded));
-      return { matches: stored !== null && matches, outdated: false };
+      const startedAtMs = clock.now().getTime();
+      const matches = password.length <= PASSWORD_CHARACTERS_MAX && (await check(stored, password));
+      if (!matches) await new Promise((resolve) => setTimeout(resolve, Math.max(0, startedAtMs + failureMs - clock.now().getTime())));
+      return { matches, outdated: matches && BCRYPT_FORM.test(stored ?? '') };
     },
   };
 }

@@ -40,6 +40,15 @@ export interface AccessEvent {
   readonly tenantId: string;
   readonly type: string;
   readonly aggregateId: string;
+  /** Of the aggregate; 1 is its making, which no entry can be older than. */
+  readonly version: number;
+}
+
+/** How the journal reaches us; its `listen` and `freshAtMs` fit. */
+export interface AccessFeed {
+  listen(listener: { tenants(): Iterable<string>; onStart(tenantId: string): void; onEvent(event: AccessEvent): void }): unknown;
+  /** When the tenant's events were last known to have all been handed out, ms; null where nobody looks. */
+  freshAtMs(tenantId: string): number | null;
 }
 
 interface Loaded<T> {
@@ -49,19 +58,10 @@ interface Loaded<T> {
   readonly readAtMs: number;
 }
 
-/** How far a tenant's entries follow the journal. */
-interface Watch {
-  /** Counts what was forgotten: a read that began before says nothing any more. */
-  generation: number;
-  named: boolean;
-  /** From when on every event of the tenant reaches us; null before. */
-  watchedFromMs: number | null;
-}
-
 /** The journal may lag this far behind before the database is asked again (decisions.md, "Keys, tokens, origins, people"). */
 const JOURNAL_LAG_MS_MAX = 2_000;
-/** How long an entry is believed that the journal does not cover. */
-const UNWATCHED_MS_MAX = 250;
+/** How long an entry is believed that the journal does not cover: just long enough for the look-ups of one burst to be shared. */
+const UNCOVERED_MS_MAX = 250;
 const TENANTS_MAX = 10_000;
 const KEYS_MAX = 20_000;
 const SESSIONS_MAX = 100_000;
@@ -74,36 +74,36 @@ const SESSIONS_MAX = 100_000;
 export class AccessSnapshot {
   readonly #db: Database;
   readonly #clock: Clock;
-  readonly #watches = new Lru<string, Watch>(TENANTS_MAX);
   readonly #tenants = new Lru<string, Loaded<TenantFacts>>(TENANTS_MAX);
   readonly #keys = new Lru<string, Loaded<KeyFacts>>(KEYS_MAX);
   readonly #sessions = new Lru<string, Loaded<SessionFacts>>(SESSIONS_MAX);
+  // Counts what was forgotten of a tenant: a read that began before says nothing any more. Every tenant in use has an entry.
+  readonly #generations = new Lru<string, { count: number }>(TENANTS_MAX);
+  readonly #heardFromMs = new Lru<string, number>(TENANTS_MAX);
   readonly #reading = new Map<string, Promise<unknown>>();
-  #journalFreshAtMs = Number.NEGATIVE_INFINITY;
+  #feed: AccessFeed | null = null;
 
   constructor(db: Database, clock: Clock) {
     this.#db = db;
     this.#clock = clock;
   }
 
-  /** The tenants whose streams must be followed. Whoever calls it reads their events from now on, or from earlier. */
-  cachedTenants(): string[] {
-    return Array.from(this.#watches.entries(), ([tenantId, watch]) => {
-      watch.named = true;
-      return tenantId;
+  /** From now on the journal keeps us right; before, and whenever it lags, the database is asked. */
+  follow(feed: AccessFeed): void {
+    this.#feed = feed;
+    feed.listen({
+      tenants: () => this.cachedTenants(),
+      onStart: (tenantId) => this.#heardFromMs.set(tenantId, this.#nowMs()),
+      onEvent: (event) => this.forget(event),
     });
   }
 
-  /** Every event that the tenants last named had at this moment (ms) was handed to `forget`. */
-  journalFreshAt(ms: number): void {
-    this.#journalFreshAtMs = ms;
-    const now = this.#nowMs();
-    for (const [, watch] of this.#watches.entries()) {
-      if (watch.named) watch.watchedFromMs ??= now;
-    }
+  cachedTenants(): string[] {
+    return Array.from(this.#generations.entries(), ([tenantId]) => tenantId);
   }
 
   forget(event: AccessEvent): void {
+    if (event.version === 1) return;
     switch (event.type) {
       case 'tenant.changed':
         this.#tenants.delete(event.tenantId);
@@ -120,8 +120,8 @@ export class AccessSnapshot {
       default:
         return;
     }
-    const watch = this.#watches.get(event.tenantId);
-    if (watch) watch.generation += 1;
+    const generation = this.#generations.get(event.tenantId);
+    if (generation) generation.count += 1;
   }
 
   knownTenant(tenantId: string): TenantFacts | undefined {
@@ -153,39 +153,49 @@ export class AccessSnapshot {
   #known<T>(entries: Lru<string, Loaded<T>>, name: string): T | undefined {
     const entry = entries.get(name);
     if (!entry) return undefined;
-    const now = this.#nowMs();
-    const watchedFromMs = this.#watches.get(entry.tenantId)?.watchedFromMs ?? null;
-    const covered = watchedFromMs !== null && entry.readAtMs >= watchedFromMs && this.#journalFreshAtMs >= now - JOURNAL_LAG_MS_MAX;
-    return covered || entry.readAtMs > now - UNWATCHED_MS_MAX ? entry.facts : undefined;
+    return this.#isCovered(entry) || entry.readAtMs > this.#nowMs() - UNCOVERED_MS_MAX ? entry.facts : undefined;
+  }
+
+  // Read after we began to hear of the tenant, and all that happened until just now was heard.
+  #isCovered(entry: Loaded<unknown>): boolean {
+    const freshAtMs = this.#feed?.freshAtMs(entry.tenantId) ?? null;
+    const heardFromMs = this.#heardFromMs.get(entry.tenantId);
+    return freshAtMs !== null && heardFromMs !== undefined && entry.readAtMs >= heardFromMs && freshAtMs >= this.#nowMs() - JOURNAL_LAG_MS_MAX;
   }
 
   // Many requests that miss the same entry at once share one read.
   #read<T>(entries: Lru<string, Loaded<T>>, name: string, tenantId: string, read: (tx: Transaction) => Promise<T | undefined>): Promise<T | undefined> {
-    const watch = this.#watch(tenantId);
-    const sharing = `${tenantId} ${watch.generation} ${name}`;
+    const generation = this.#generation(tenantId);
+    const sharing = `${tenantId} ${generation.count} ${name}`;
     const running = this.#reading.get(sharing) as Promise<T | undefined> | undefined;
     if (running) return running;
-    const reading = this.#readNow(entries, name, tenantId, watch, read).finally(() => this.#reading.delete(sharing));
+    const reading = this.#readNow(entries, name, tenantId, generation, read).finally(() => this.#reading.delete(sharing));
     this.#reading.set(sharing, reading);
     return reading;
   }
 
-  async #readNow<T>(entries: Lru<string, Loaded<T>>, name: string, tenantId: string, watch: Watch, read: (tx: Transaction) => Promise<T | undefined>): Promise<T | undefined> {
-    const { generation } = watch;
+  async #readNow<T>(
+    entries: Lru<string, Loaded<T>>,
+    name: string,
+    tenantId: string,
+    generation: { readonly count: number },
+    read: (tx: Transaction) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    const { count } = generation;
     const readAtMs = this.#nowMs();
     const facts = await this.#db.read({ tenantId, customerId: null }, read);
     // An event that came meanwhile may be newer than this read: it then serves this request and no other.
-    if (facts && watch.generation === generation && this.#watches.get(tenantId) === watch) entries.set(name, { facts, tenantId, readAtMs });
+    if (facts && generation.count === count && this.#generations.get(tenantId) === generation) entries.set(name, { facts, tenantId, readAtMs });
     return facts;
   }
 
-  #watch(tenantId: string): Watch {
-    let watch = this.#watches.get(tenantId);
-    if (!watch) {
-      watch = { generation: 0, named: false, watchedFromMs: null };
-      this.#watches.set(tenantId, watch);
+  #generation(tenantId: string): { count: number } {
+    let generation = this.#generations.get(tenantId);
+    if (!generation) {
+      generation = { count: 0 };
+      this.#generations.set(tenantId, generation);
     }
-    return watch;
+    return generation;
   }
 
   #nowMs(): number {

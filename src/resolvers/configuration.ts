@@ -1,10 +1,12 @@
 import { actorName } from '../access.ts';
 import { appendAudit } from '../audit.ts';
+import type { Clock } from '../clock.ts';
 import type { Context } from '../context.ts';
 import type { Transaction } from '../db.ts';
 import { AppError, invalidInput, notFound } from '../errors.ts';
 import { appendEvent, type EventPayloads, type EventType } from '../events.ts';
 import { idOf } from '../global-id.ts';
+import type { NewId } from '../ids.ts';
 
 /** Events whose payload says nothing but that something changed. */
 export type ChangeType = { [T in EventType]: EventPayloads[T] extends { v: 1 } ? ({ v: 1 } extends EventPayloads[T] ? T : never) : never }[EventType];
@@ -23,12 +25,23 @@ export interface ConfigurationChange {
   readonly after: unknown;
 }
 
+/** Who makes a change, and by what clock: somebody's request, a command, the seed. */
+export interface Author {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly newId: NewId;
+}
+
+export function authorOf(ctx: Context): Author {
+  return { name: actorName(ctx.actor), clock: ctx.app.clock, newId: ctx.app.newId };
+}
+
 /** Writes the event and the audit entry of a change, in the transaction of the change (PRV-15). */
-export async function recordChange(ctx: Context, tx: Transaction, change: ConfigurationChange): Promise<void> {
-  const occurredAt = ctx.app.clock.now();
+export async function recordChange(author: Author, tx: Transaction, change: ConfigurationChange): Promise<void> {
+  const occurredAt = author.clock.now();
   const { type, aggregateType, aggregateId, version, action, before, after } = change;
-  await appendEvent(tx, { id: ctx.app.newId(), type, aggregateType, aggregateId, version, payload: { v: 1 }, occurredAt });
-  await appendAudit(tx, { id: ctx.app.newId(), actor: actorName(ctx.actor), action, target: `${aggregateType}:${aggregateId}`, before, after, occurredAt });
+  await appendEvent(tx, { id: author.newId(), type, aggregateType, aggregateId, version, payload: { v: 1 }, occurredAt });
+  await appendAudit(tx, { id: author.newId(), actor: author.name, action, target: `${aggregateType}:${aggregateId}`, before, after, occurredAt });
 }
 
 /** After the commit: what this process knows of it counts at once, and the others hear of it. */

@@ -3,12 +3,13 @@ import { makeKey, prefixOf, requireKeyForm, type KeyKind, type KeyMode } from '.
 import { PLATFORM_TENANT_ID } from '../auth/platform.ts';
 import { columns } from '../columns.ts';
 import type { Context } from '../context.ts';
-import { pgCode, type Transaction } from '../db.ts';
+import { pgCode, type Database, type Transaction } from '../db.ts';
 import { AppError, invalidInput, notFound } from '../errors.ts';
 import type { ApiKeyModel } from '../generated/prisma/models.ts';
 import { idOf } from '../global-id.ts';
 import { runOperation, type Done } from '../operations.ts';
-import { announceChange, checkTenantId, recordChange, refusePlatform } from './configuration.ts';
+import type { Vault } from '../vault.ts';
+import { announceChange, authorOf, checkTenantId, recordChange, refusePlatform, type Author } from './configuration.ts';
 
 /** A key as it may be seen: never its hash. */
 export type ApiKeyRow = Omit<ApiKeyModel, 'hash'>;
@@ -43,21 +44,22 @@ export async function createApiKey(ctx: Context, input: CreateKeyInput): Promise
   const kind = scopes.length === 0 ? 'PUBLISHABLE' : 'SECRET';
   const key = makeKey(kind, input.mode, ctx.app.randomBytes);
   const done = await runOperation(ctx, 'createApiKey', { ...input }, (operation) =>
-    operation.once(async (tx) => ({ ...(await insertKey(ctx, tx, { key, kind, mode: input.mode, scopes, expiresAt })), once: { secret: key } })),
+    operation.once(async (tx) => ({ ...(await insertKey(authorOf(ctx), ctx.app.vault, tx, { key, kind, mode: input.mode, scopes, expiresAt })), once: { secret: key } })),
   );
   ctx.app.journal.wake();
   return done;
 }
 
-/** Takes a key in that was made elsewhere, so that a website moves without a change (TEN-2). For commands and seeds. */
-export async function importKey(ctx: Context, input: { readonly key: string; readonly scopes: readonly string[]; readonly expiresAt: Date | null }): Promise<Done> {
-  authorize(ctx, 'key.create');
-  const { kind, mode } = requireKeyForm(input.key);
-  const scopes = checkScopes(input.scopes);
-  if (kind === 'PUBLISHABLE' && scopes.length > 0) throw invalidInput('A publishable key holds no scopes.', ['input', 'scopes']);
-  const { key, expiresAt } = input;
+/**
+ * Takes in a key that was made elsewhere, so that a website moves without a change (TEN-2). For commands and the seed, which have no
+ * request. @throws INVALID_INPUT, CONFLICT
+ */
+export async function importKey(tools: { readonly db: Database; readonly vault: Vault }, author: Author, tenantId: string, given: Omit<NewKey, 'kind' | 'mode'>): Promise<Done> {
+  const { kind, mode } = requireKeyForm(given.key);
+  const scopes = checkScopes(given.scopes);
+  if ((kind === 'SECRET') !== scopes.length > 0) throw invalidInput('A secret key needs scopes, and a publishable one holds none.', ['input', 'scopes']);
   try {
-    return await ctx.app.db.write(ctx.scope, (tx) => insertKey(ctx, tx, { key, kind, mode, scopes, expiresAt }));
+    return await tools.db.write({ tenantId, customerId: null }, (tx) => insertKey(author, tools.vault, tx, { ...given, scopes, kind, mode }));
   } catch (error) {
     if (pgCode(error) === '23505') throw new AppError('CONFLICT', 'This key is in use already.');
     throw error;
@@ -81,19 +83,19 @@ interface NewKey {
   readonly expiresAt: Date | null;
 }
 
-async function insertKey(ctx: Context, tx: Transaction, made: NewKey): Promise<Done> {
+async function insertKey(author: Author, vault: Vault, tx: Transaction, made: NewKey): Promise<Done> {
   const { key, kind, mode, scopes, expiresAt } = made;
   const { live } = await tx.one<{ live: bigint }>('select count(*) as live from api_keys where tenant_id = current_tenant() and revoked_at is null');
   if (live >= LIVE_KEYS_MAX) throw new AppError('INVALID_STATE', `A tenant has ${LIVE_KEYS_MAX} keys at most. Revoke those no longer used.`);
-  const id = ctx.app.newId();
+  const id = author.newId();
   const prefix = prefixOf(key);
   await tx.query(
     `insert into api_keys (tenant_id, id, kind, mode, prefix, hash, scopes, expires_at, created_at)
      values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8)`,
-    [id, kind, mode, prefix, ctx.app.vault.hashKey(key), scopes, expiresAt, ctx.app.clock.now()],
+    [id, kind, mode, prefix, vault.hashKey(key), scopes, expiresAt, author.clock.now()],
   );
   const after = { kind, mode, prefix, scopes, expiresAt };
-  await recordChange(ctx, tx, { type: 'key.changed', aggregateType: 'ApiKey', aggregateId: id, version: 1, action: 'key.create', before: null, after });
+  await recordChange(author, tx, { type: 'key.changed', aggregateType: 'ApiKey', aggregateId: id, version: 1, action: 'key.create', before: null, after });
   return { type: 'ApiKey', id };
 }
 
@@ -104,7 +106,7 @@ async function revoke(ctx: Context, tx: Transaction, id: string): Promise<Done> 
     const now = ctx.app.clock.now();
     await tx.query('update api_keys set revoked_at = $2 where tenant_id = current_tenant() and id = $1', [id, now]);
     const { prefix } = key;
-    await recordChange(ctx, tx, {
+    await recordChange(authorOf(ctx), tx, {
       type: 'key.changed',
       aggregateType: 'ApiKey',
       aggregateId: id,

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import type { Transaction } from '../db.ts';
 import { AppError, invalidInput } from '../errors.ts';
 import { runOperation, type Done } from '../operations.ts';
-import { announceChange, checkTenantId, recordChange } from './configuration.ts';
+import { announceChange, authorOf, checkTenantId, recordChange } from './configuration.ts';
 
 export interface UpdatePortalInput {
   readonly idempotencyKey?: string | null | undefined;
@@ -55,7 +55,7 @@ async function changePortal(ctx: Context, tx: Transaction, wanted: { origins: st
   };
   await tx.query('update portal_configs set cors_origins = $1, rate_limit_per_minute = $2, active = $3 where tenant_id = current_tenant()', [after.corsOrigins, after.rateLimitPerMinute, after.active]);
   const { id, version } = await tx.one<{ id: string; version: number }>('update tenants set version = version + 1 where id = current_tenant() returning id, version');
-  await recordChange(ctx, tx, { type: 'tenant.changed', aggregateType: 'Tenant', aggregateId: id, version, action: 'portal.update', before, after });
+  await recordChange(authorOf(ctx), tx, { type: 'tenant.changed', aggregateType: 'Tenant', aggregateId: id, version, action: 'portal.update', before, after });
   return { type: 'Tenant', id };
 }
 

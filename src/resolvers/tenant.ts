@@ -1,4 +1,4 @@
-import { authorize } from '../access.ts';
+import { actorName, authorize } from '../access.ts';
 import { appendAudit } from '../audit.ts';
 import { PLATFORM_TENANT_ID } from '../auth/platform.ts';
 import { columns } from '../columns.ts';
@@ -14,8 +14,7 @@ import { decodeGlobalId } from '../global-id.ts';
 import { runOperation, type Done } from '../operations.ts';
 import { cursorColumn, keyset, pageArgs, toConnection, type Connection, type Paged, type PageArguments } from '../paging.ts';
 import { prismaOver } from '../prisma.ts';
-import { actorName } from '../access.ts';
-import { announceChange, checkTenantId, recordChange } from './configuration.ts';
+import { announceChange, authorOf, checkTenantId, recordChange } from './configuration.ts';
 
 /** What invoices say of the seller. */
 export interface LegalFacts {
@@ -152,7 +151,7 @@ async function changeTenant(ctx: Context, tx: Transaction, input: UpdateTenantIn
     legal: mergeGiven(before.legal as object, input.legal),
   };
   await tx.query(UPDATE, [id, ...changeableValues(after)]);
-  await recordChange(ctx, tx, { type: 'tenant.changed', aggregateType: 'Tenant', aggregateId: id, version: version + 1, action: 'tenant.update', before, after });
+  await recordChange(authorOf(ctx), tx, { type: 'tenant.changed', aggregateType: 'Tenant', aggregateId: id, version: version + 1, action: 'tenant.update', before, after });
   return { type: 'Tenant', id };
 }
 
