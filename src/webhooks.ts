@@ -32,7 +32,7 @@ export async function receiveWebhook(app: Receiving, gatewaySlug: string, tenant
   // Reading is pure; it comes first only so that a flood of rubbish can be counted instead of kept.
   const reading = app.gateways.readWebhook(gateway, connection, incoming);
   const answer = reading.verdict === 'OK' ? await take(app, delivery, reading.claim) : await refuse(app, delivery, reading);
-  app.metrics.webhookReceived(gatewaySlug, String(answer.body['verdict'] ?? answer.body['status']));
+  app.metrics.webhooks.inc({ gateway: gatewaySlug, verdict: String(answer.body['verdict']) });
   return answer;
 }
 

@@ -89,10 +89,15 @@ export class JobQueue {
     }
   }
 
-  /** How many jobs wait, per task: a backlog is an alert. */
-  async backlog(): Promise<Record<TaskName, number>> {
-    const counts = await Promise.all(TASKS.map(async (name) => (await this.#boss.getQueueStats(name)).queuedCount));
-    return Object.fromEntries(TASKS.map((name, index) => [name, counts[index]!])) as Record<TaskName, number>;
+  /** How many jobs wait, and how many gave up: a backlog is an alert. */
+  async backlog(): Promise<{ queued: number; failed: number }> {
+    const waiting = await Promise.all(TASKS.map((name) => this.#count(name)));
+    return { queued: waiting.reduce((sum, count) => sum + count, 0), failed: await this.#count(DEAD) };
+  }
+
+  async #count(name: string): Promise<number> {
+    const [stats] = await this.#boss.getQueueStats(name);
+    return stats?.queuedCount ?? 0;
   }
 
   /** Lets running jobs end, at most so long. */

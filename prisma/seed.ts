@@ -1,0 +1,169 @@
+import { createHmac, randomBytes } from 'node:crypto';
+
+import { PLATFORM_TENANT_ID } from '../src/auth/platform.ts';
+import { createUser, type NewPerson } from '../src/auth/people.ts';
+import { KEY_SCOPES } from '../src/access.ts';
+import type { Clock } from '../src/clock.ts';
+import { Database, type Scope } from '../src/db.ts';
+import { AppError } from '../src/errors.ts';
+import { createIdSource, type NewId } from '../src/ids.ts';
+import { createPasswords, type Passwords } from '../src/passwords.ts';
+import type { Author } from '../src/resolvers/configuration.ts';
+import { writeGatewayConfig } from '../src/resolvers/gatewayConfig.ts';
+import { importKey } from '../src/resolvers/key.ts';
+import { createVault, type Vault } from '../src/vault.ts';
+
+export interface Login {
+  readonly email: string;
+  readonly password: string;
+}
+
+/** What scripts need to use the demo; written to DATA_DIR/demo.json, readable by the owner only. */
+export interface DemoFacts {
+  readonly portalKey: string;
+  readonly otherPortalKey: string;
+  /** May introspect; GraphiQL is prefilled with it. */
+  readonly partnerKey: string;
+  readonly customer: Login;
+  readonly operator: Login;
+  readonly tenantAdmin: Login;
+  readonly platformAdmin: Login;
+  readonly tenantSlug: string;
+  readonly otherTenantSlug: string;
+}
+
+/** An account the gateway's simulator must know: who asks with this key is this tenant, and its hooks go to these addresses. */
+export interface SimulatorAccount {
+  readonly id: string;
+  readonly apiKey: string;
+  readonly vendorKey: string;
+  readonly webhookUrl: string;
+}
+
+export interface SeedOptions {
+  /** The application's login: the seed works under row-level security like everything else. */
+  readonly databaseUrl: string;
+  readonly secretKey: string;
+  /** Where this installation is reached, for the addresses of its webhooks. */
+  readonly baseUrl: string;
+}
+
+const DEMO_LIMIT_PER_MINUTE = 100_000;
+const TENANTS = [
+  { id: '00000000-0000-4000-8000-0000000000d1', slug: 'demo', name: 'Nile Journeys', currency: 'EGP', timeZone: 'Africa/Cairo', locale: 'en', address: ['12 Corniche El Nil', 'Cairo', 'Egypt'], taxId: '100-200-300' },
+  { id: '00000000-0000-4000-8000-0000000000d2', slug: 'other', name: 'Red Sea Hotels', currency: 'EGP', timeZone: 'Africa/Cairo', locale: 'ar', address: ['Sheraton Road', 'Hurghada', 'Egypt'], taxId: '400-500-600' },
+] as const;
+type DemoTenant = (typeof TENANTS)[number];
+
+interface Tools {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly newId: NewId;
+  readonly vault: Vault;
+  readonly auth: { readonly passwords: Passwords };
+  /** Keys and passwords follow from the installation's secret, so that seeding twice changes nothing. */
+  readonly derive: (name: string) => string;
+}
+
+/** Two tenants with people, keys and a gateway. Run it as often as you like. */
+export async function seedDemo(options: SeedOptions): Promise<{ facts: DemoFacts; simulatorAccounts: SimulatorAccount[] }> {
+  const clock: Clock = { now: () => new Date() };
+  const db = new Database({
+    url: options.databaseUrl,
+    poolSize: 2,
+    acquireTimeoutMs: 10_000,
+    statementTimeoutMs: 30_000,
+    applicationName: 'portolan-seed',
+    nowMs: () => performance.now(),
+  });
+  const vault = createVault({ current: { version: 1, secret: options.secretKey }, older: [], randomBytes });
+  const derive = (name: string) => createHmac('sha256', options.secretKey).update(`demo|${name}`).digest('base64url');
+  const tools: Tools = { db, clock, newId: createIdSource(clock, randomBytes), vault, auth: { passwords: createPasswords() }, derive };
+  try {
+    return await seed(tools, options);
+  } finally {
+    await db.close();
+  }
+}
+
+async function seed(tools: Tools, options: SeedOptions): Promise<{ facts: DemoFacts; simulatorAccounts: SimulatorAccount[] }> {
+  const simulatorAccounts: SimulatorAccount[] = [];
+  for (const tenant of TENANTS) {
+    await seedTenant(tools, tenant);
+    simulatorAccounts.push(await seedGateway(tools, tenant, options.baseUrl));
+  }
+  const [demo, other] = TENANTS;
+  const facts: DemoFacts = {
+    portalKey: await seedKey(tools, demo, 'pk_test_', []),
+    otherPortalKey: await seedKey(tools, other, 'pk_test_', []),
+    partnerKey: await seedKey(tools, demo, 'sk_test_', [...KEY_SCOPES]),
+    customer: await seedPerson(tools, demo.id, { email: 'customer@demo.example', role: 'CUSTOMER', firstName: 'Mona', lastName: 'Adel', locale: 'en' }),
+    operator: await seedPerson(tools, demo.id, { email: 'operator@demo.example', role: 'OPERATOR', firstName: 'Omar', lastName: 'Said', locale: 'en' }),
+    tenantAdmin: await seedPerson(tools, demo.id, { email: 'admin@demo.example', role: 'TENANT_ADMIN', firstName: 'Laila', lastName: 'Hassan', locale: 'en' }),
+    platformAdmin: await seedPerson(tools, PLATFORM_TENANT_ID, { email: 'platform@demo.example', role: 'PLATFORM_ADMIN', firstName: 'Platform', lastName: 'Admin', locale: 'en' }),
+    tenantSlug: demo.slug,
+    otherTenantSlug: other.slug,
+  };
+  // The other tenant has people of its own, so that "another tenant's" is never empty.
+  await seedPerson(tools, other.id, { email: 'customer@demo.example', role: 'CUSTOMER', firstName: 'Karim', lastName: 'Fouad', locale: 'ar' });
+  await seedPerson(tools, other.id, { email: 'operator@other.example', role: 'OPERATOR', firstName: 'Nour', lastName: 'Ali', locale: 'ar' });
+  return { facts, simulatorAccounts };
+}
+
+function authorOf(tools: Tools): Author {
+  return { name: 'seed', clock: tools.clock, newId: tools.newId };
+}
+
+async function seedTenant(tools: Tools, tenant: DemoTenant): Promise<void> {
+  const platform: Scope = { tenantId: PLATFORM_TENANT_ID, customerId: null };
+  await tools.db.write(platform, (tx) =>
+    tx.query(
+      `insert into tenants (id, slug, name, currency_code, locale, time_zone, tax_profile, legal, created_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`,
+      [
+        tenant.id, tenant.slug, tenant.name, tenant.currency, tenant.locale, tenant.timeZone,
+        JSON.stringify({ roundingMode: 'HALF_UP', roundingLevel: 'LINE', pricesIncludeTax: false }),
+        JSON.stringify({ addressLines: tenant.address, taxId: tenant.taxId, legalText: 'Demo data. Nothing here is for sale.' }),
+        tools.clock.now(),
+      ],
+    ),
+  );
+  await tools.db.write({ tenantId: tenant.id, customerId: null }, (tx) =>
+    tx.query(
+      `update portal_configs set rate_limit_per_minute = $1, cors_origins = $2
+       where tenant_id = current_tenant() and cors_origins = '{}' and rate_limit_per_minute = 60`,
+      [DEMO_LIMIT_PER_MINUTE, [`https://${tenant.slug}.example`, 'http://localhost:5173']],
+    ),
+  );
+}
+
+async function seedKey(tools: Tools, tenant: DemoTenant, start: 'pk_test_' | 'sk_test_', scopes: readonly string[]): Promise<string> {
+  const key = start + tools.derive(`key|${tenant.slug}|${start}`);
+  const [found] = await tools.db.lookUp<{ id: string }>('select id from find_api_key($1)', [tools.vault.hashKey(key)]);
+  if (!found) await importKey(tools, authorOf(tools), tenant.id, { key, scopes, expiresAt: null });
+  return key;
+}
+
+async function seedPerson(tools: Tools, tenantId: string, person: Omit<NewPerson, 'secret'>): Promise<Login> {
+  const password = `demo-${tools.derive(`password|${tenantId}|${person.email}`).slice(0, 12)}`;
+  try {
+    await createUser(tools, tenantId, { ...person, secret: { password } });
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'EMAIL_TAKEN') throw error;
+  }
+  return { email: person.email, password };
+}
+
+async function seedGateway(tools: Tools, tenant: DemoTenant, baseUrl: string): Promise<SimulatorAccount> {
+  const credentials = { API_KEY: `fwk_test_${tools.derive(`api|${tenant.slug}`)}`, VENDOR_KEY: `fwk_vendor_${tools.derive(`vendor|${tenant.slug}`)}` };
+  await tools.db.write({ tenantId: tenant.id, customerId: null }, async (tx) => {
+    if (await tx.maybeOne("select 1 from payment_gateway_configs where tenant_id = current_tenant() and gateway = 'FAWATERK'")) return;
+    await writeGatewayConfig({ author: authorOf(tools), vault: tools.vault }, tx, tenant.id, {
+      gateway: 'FAWATERK',
+      enabled: true,
+      testMode: true,
+      credentials: Object.entries(credentials).map(([name, value]) => ({ name, value })),
+    });
+  });
+  return { id: tenant.slug, apiKey: credentials.API_KEY, vendorKey: credentials.VENDOR_KEY, webhookUrl: `${baseUrl}/webhooks/payments/fawaterk/${tenant.slug}?_json` };
+}

@@ -1,0 +1,84 @@
+import type { App } from './context.ts';
+import type { InvoiceDocument } from './domain/invoice.ts';
+import { isUuid } from './ids.ts';
+import { receiveWebhook } from './webhooks.ts';
+
+/** What a handler beside the graph is given: the body is bounded and read already. */
+export interface RouteRequest {
+  readonly method: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+export interface RouteAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+}
+
+function json(status: number, body: unknown): RouteAnswer {
+  return { status, headers: { 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify(body) };
+}
+
+const NOT_FOUND = json(404, { error: { code: 'NOT_FOUND', message: 'There is nothing here.' } });
+
+/** POST /webhooks/payments/{gateway}/{tenantSlug} */
+export async function paymentWebhook(app: App, request: RouteRequest): Promise<RouteAnswer> {
+  const { gateway = '', tenantSlug = '' } = request.params;
+  const answer = await receiveWebhook(app, gateway, tenantSlug, { headers: request.headers, body: request.body });
+  return json(answer.status, answer.body);
+}
+
+/** POST /api/payments/fawaterk/webhook: the older path, bound to one tenant (decisions.md, "Webhooks"). */
+export async function legacyFawaterkWebhook(app: App, request: RouteRequest): Promise<RouteAnswer> {
+  const tenantSlug = app.config.legacyFawaterkTenant;
+  if (tenantSlug === null) return NOT_FOUND;
+  return paymentWebhook(app, { ...request, params: { gateway: 'fawaterk', tenantSlug } });
+}
+
+interface ReturnTicket {
+  readonly tenantId: string;
+  readonly paymentId: string;
+  readonly returnUrl: string | null;
+  readonly outcome: 'success' | 'failure' | 'pending';
+}
+
+const RETURN_WORDS = { success: 'Thank you. Your payment is being confirmed.', failure: 'The payment did not go through. You can try again.', pending: 'Your payment is waiting to be completed.' };
+
+/** POST|GET /pay/return/{gateway}/{tenantSlug}: proves nothing, and brings the customer back to the shop's own page. */
+export async function payReturn(app: App, request: RouteRequest): Promise<RouteAnswer> {
+  const ticket = app.vault.verify<ReturnTicket>('return', request.query.get('token') ?? '', app.clock.now());
+  if (!ticket) return NOT_FOUND;
+  if (ticket.returnUrl === null) {
+    return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: RETURN_WORDS[ticket.outcome] };
+  }
+  const target = new URL(ticket.returnUrl);
+  target.searchParams.set('payment', ticket.outcome);
+  return { status: 303, headers: { location: target.href, 'cache-control': 'no-store' }, body: '' };
+}
+
+/** The page of an invoice document: typesetting/render.ts, wired where the server is built. */
+export type RenderInvoice = (document: InvoiceDocument) => Uint8Array | Promise<Uint8Array>;
+
+/** GET /invoices/{id}.pdf?token=... (COM-11). The token says which tenant's invoice may be read, and until when. */
+export async function invoicePdf(app: App, render: RenderInvoice, request: RouteRequest): Promise<RouteAnswer> {
+  const id = request.params['id'] ?? '';
+  const ticket = app.vault.verify<{ tenantId: string; id: string }>('invoice', request.query.get('token') ?? '', app.clock.now());
+  if (!ticket || ticket.id !== id || !isUuid(ticket.tenantId)) return NOT_FOUND;
+  const invoice = await app.db.read({ tenantId: ticket.tenantId, customerId: null }, (tx) =>
+    tx.maybeOne<{ number: string; document: InvoiceDocument }>('select number, document from invoices where tenant_id = current_tenant() and id = $1', [id]),
+  );
+  if (!invoice) return NOT_FOUND;
+  return {
+    status: 200,
+    headers: {
+      'content-type': 'application/pdf',
+      'content-disposition': `inline; filename="${invoice.number}.pdf"`,
+      'cache-control': 'private, no-store',
+    },
+    body: await render(invoice.document),
+  };
+}
