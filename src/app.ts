@@ -44,7 +44,8 @@ export async function createApp(options: AppOptions): Promise<RunningApp> {
   const vault = createVault({ current: config.masterKey, older: config.olderMasterKeys, randomBytes });
   const lookUp = <T>(text: string, values: readonly unknown[]) => db.lookUp<T>(text, values);
   const journal = createJournal({ url: config.databaseUrl, applicationName: 'portolan-journal', clock, log, lookUp });
-  const auth = createAuth({ db, vault, clock, newId, log, baseUrl: config.baseUrl, bootstrapOrigins: config.bootstrapOrigins });
+  const budgets = createBudgets(db, clock);
+  const auth = createAuth({ db, vault, clock, newId, log, budgets, baseUrl: config.baseUrl, bootstrapOrigins: config.bootstrapOrigins });
   const jobs = new JobQueue({
     url: config.databaseUrl,
     log,
@@ -60,15 +61,10 @@ export async function createApp(options: AppOptions): Promise<RunningApp> {
   setOutboundGuard(assertNoOpenTransaction);
   const gateways = openGateways({ config, db, vault, clock, metrics, outbound });
   const app: App = {
-    config, clock, newId, randomBytes, log, db, vault, auth, journal, jobs, gateways, metrics,
+    config, clock, newId, randomBytes, log, db, vault, auth, journal, jobs, gateways, metrics, budgets,
     access: options.access ?? ACCESS_RULES,
-    budgets: createBudgets(db, clock),
   };
-  journal.listen({
-    tenants: () => auth.cachedTenants(),
-    onStart: (tenantId) => auth.onJournalEvent({ tenantId, type: 'tenant.changed', aggregateId: tenantId, version: 2 }),
-    onEvent: (event) => auth.onJournalEvent(event),
-  });
+  auth.follow(journal);
   metrics.watch({
     pool: () => db.counts,
     jobs: () => jobs.backlog(),

@@ -66,11 +66,6 @@ export class Gateways {
     return this.#options.integrations.map((integration) => integration.gateway);
   }
 
-  /** What a tenant can enter for this gateway; null where we have no integration with it. */
-  credentialNames(gateway: PaymentGateway): readonly string[] | null {
-    return this.#options.integrations.find((integration) => integration.gateway === gateway)?.client.credentialNames ?? null;
-  }
-
   connect(tenantId: string, gateway: PaymentGateway): Promise<TenantConnection | null> {
     return this.#options.connect(tenantId, gateway);
   }
@@ -105,10 +100,6 @@ export class Gateways {
   /** Body fields that are shown masked (decisions.md, "Webhooks"). */
   secretFields(gateway: PaymentGateway): readonly string[] {
     return this.#client(gateway).secretBodyFields;
-  }
-
-  credentialNames(gateway: PaymentGateway): readonly string[] | null {
-    return this.#options.integrations.find((integration) => integration.gateway === gateway)?.client.credentialNames ?? null;
   }
 
   /** For GET /health (COM-13). */
