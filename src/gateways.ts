@@ -102,6 +102,11 @@ export class Gateways {
     return this.#client(gateway).secretBodyFields;
   }
 
+  /** What a tenant can enter for this gateway; null where we have no integration with it. */
+  credentialNames(gateway: PaymentGateway): readonly string[] | null {
+    return this.#options.integrations.find((integration) => integration.gateway === gateway)?.client.credentialNames ?? null;
+  }
+
   /** For GET /health (COM-13). */
   snapshot(): Readonly<Record<string, IntegrationSnapshot>> {
     return this.#options.snapshots();
