@@ -78,7 +78,7 @@ export async function seedDemo(options: SeedOptions): Promise<{ facts: DemoFacts
   });
   const vault = createVault({ current: { version: 1, secret: options.secretKey }, older: [], randomBytes });
   const derive = (name: string) => createHmac('sha256', options.secretKey).update(`demo|${name}`).digest('base64url');
-  const tools: Tools = { db, clock, newId: createIdSource(clock, randomBytes), vault, auth: { passwords: createPasswords() }, derive };
+  const tools: Tools = { db, clock, newId: createIdSource(clock, randomBytes), vault, auth: { passwords: createPasswords(clock) }, derive };
   try {
     return await seed(tools, options);
   } finally {
