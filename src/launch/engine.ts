@@ -26,10 +26,12 @@ export async function openEngine(url: string, folder: string = defaultMigrations
   const pool = new pg.Pool({ connectionString: url, max: 1, idleTimeoutMillis: 0 });
   pool.on('error', () => undefined);
   const schema = readSchema();
+  // The engine passes only a number on for an error of ours, so it is kept here to be told.
+  const failed: { script: Error | null } = { script: null };
   const engine = await SchemaEngine.new(
     { datamodels: schema.files.map(({ path, content }) => [path, content]) },
     () => undefined,
-    bindMigrationAwareSqlAdapterFactory(adapterFactory(pool)),
+    bindMigrationAwareSqlAdapterFactory(adapterFactory(pool, failed)),
   );
   const diagnose = (list: MigrationList) =>
     engine.diagnoseMigrationHistory({ migrationsList: list, optInToShadowDatabase: false, filters });
@@ -54,7 +56,10 @@ export async function openEngine(url: string, folder: string = defaultMigrations
     const list = readMigrations(folder);
     for (const name of names) {
       const upToThis = list.migrationDirectories.filter(({ path }) => path <= name);
-      await inTransaction(pool, () => engine.applyMigrations({ migrationsList: { ...list, migrationDirectories: upToThis }, filters }));
+      const work = () => engine.applyMigrations({ migrationsList: { ...list, migrationDirectories: upToThis }, filters });
+      await inTransaction(pool, work).catch((error: Error) => {
+        throw new Error(`${name}: ${(failed.script ?? error).message}`);
+      });
     }
     return names;
   }
@@ -97,7 +102,7 @@ async function inTransaction(pool: pg.Pool, work: () => Promise<unknown>): Promi
 
 // Two faults of PrismaPg are mended here: it splits scripts at every semicolon, also inside function bodies and comments,
 // and it cannot read the catalogue's one-letter columns, which the comparison with the schema needs.
-function adapterFactory(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
+function adapterFactory(pool: pg.Pool, failed: { script: Error | null }): SqlMigrationAwareDriverAdapterFactory {
   const prisma = new PrismaPg(pool);
   const connect = async () => {
     const adapter = await prisma.connect();
@@ -112,7 +117,8 @@ function adapterFactory(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
       try {
         await pool.query(script);
       } catch (error) {
-        throw sqlFailure(error, script);
+        failed.script = sqlFailure(error, script);
+        throw failed.script;
       }
     };
     return adapter;

@@ -43,7 +43,7 @@ async function applyPending(engine: Engine, log: (line: string) => void): Promis
   try {
     return await engine.apply();
   } catch (error) {
-    throw new LaunchFault(`A migration failed and was rolled back: ${(error as Error).message.split('\n').slice(0, 2).join(' ')}`);
+    throw new LaunchFault(`A migration failed and was rolled back: ${(error as Error).message.split('\n')[0]}`);
   }
 }
 

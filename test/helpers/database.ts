@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { inject } from 'vitest';
+
+/** What globalSetup prepared once for the whole run. */
+export interface TestServer {
+  /** The owner's address of a database on the server, used only to create and drop others. */
+  ownerUrl: string;
+  /** The application's address of the template: no superuser, bound by row-level security. */
+  appUrl: string;
+  /** Migrated, with nothing in it, and nobody may connect to it. */
+  template: string;
+  /** Begins the name of every database of this run. */
+  prefix: string;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    testServer: TestServer;
+  }
+}
+
+export interface TestDatabase {
+  /** The owner's address: bypasses row-level security, for preparing and for looking behind the scenes. */
+  ownerUrl: string;
+  /** The application's address, as in production. */
+  appUrl: string;
+  /** Drops the database, whoever is still connected. */
+  drop(): Promise<void>;
+}
+
+/** A migrated, empty database of the test file's own, cloned from the run's template. Call `drop` in afterAll. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const server = inject('testServer');
+  const name = `${server.prefix}_${randomUUID().slice(0, 8)}`;
+  await runOnServer(server.ownerUrl, `create database ${name} template ${server.template}`);
+  return {
+    ownerUrl: withDatabase(server.ownerUrl, name),
+    appUrl: withDatabase(server.appUrl, name),
+    drop: () => runOnServer(server.ownerUrl, `drop database if exists ${name} with (force)`),
+  };
+}
+
+/** An empty database without any migration, for tests of migrating itself. */
+export async function createBlankDatabase(): Promise<Omit<TestDatabase, 'appUrl'>> {
+  const { ownerUrl, prefix } = inject('testServer');
+  const name = `${prefix}_${randomUUID().slice(0, 8)}`;
+  await runOnServer(ownerUrl, `create database ${name} template template0`);
+  return { ownerUrl: withDatabase(ownerUrl, name), drop: () => runOnServer(ownerUrl, `drop database if exists ${name} with (force)`) };
+}
+
+export function withDatabase(url: string, name: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${name}`;
+  return changed.href;
+}
+
+export async function runOnServer(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
