@@ -91,8 +91,8 @@ async function write(tx: Transaction, app: Settling, change: Change): Promise<vo
 async function writePayment(tx: Transaction, app: Settling, { payment, decision, news }: Change): Promise<void> {
   const settled = decision.paymentStatus === 'PAID';
   await tx.query(
-    `update payments set status = $2, captured_minor = $3, review_reason = $4,
-       failure_reason = case when $2 = 'FAILED' then coalesce($5, failure_reason) else failure_reason end,
+    `update payments set status = $2::payment_status, captured_minor = $3, review_reason = $4,
+       failure_reason = case when $2::payment_status = 'FAILED' then coalesce($5, failure_reason) else failure_reason end,
        settled_at = coalesce(settled_at, $6), next_poll_at = null, version = version + 1
      where tenant_id = current_tenant() and id = $1`,
     [payment.id, decision.paymentStatus, decision.capturedMinor, decision.reviewReason, failureOf(news), settled ? app.clock.now() : null],

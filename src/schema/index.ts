@@ -2,6 +2,20 @@ import './scalars.ts';
 import './node.ts';
 import './limits.ts';
 import './health.ts';
+import './session.ts';
+import './viewer.ts';
+import './user.ts';
+import './tenant.ts';
+import './portal.ts';
+import './key.ts';
+import './gatewayConfig.ts';
+import './audit.ts';
+import './order.ts';
+import './payment.ts';
+import './invoice.ts';
+import './booking.ts';
+import './webhook.ts';
+import './operation.ts';
 
 import { builder } from './builder.ts';
 
