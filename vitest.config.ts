@@ -6,6 +6,8 @@ const SECOND = 1000;
 export default defineConfig(({ mode }) => {
   const isSoak = mode === 'soak';
   return {
+    // As Node itself resolves: vite's own "development" would load a second graphql beside the one of the packages.
+    ssr: { resolve: { conditions: ['module-sync', 'module', 'node'] } },
     test: {
       include: isSoak ? ['test/soak/**/*.test.ts'] : ['test/**/*.test.ts'],
       exclude: isSoak ? [] : ['test/soak/**'],

@@ -88,7 +88,8 @@ function checkKey(key: KeyFacts, origin: string | null, nowMs: number): void {
 
 function checkSession(claims: TokenClaims, session: SessionFacts | null, key: KeyFacts | null, nowMs: number): void {
   if (key && key.tenantId !== claims.tenantId) throw new AppError('FORBIDDEN', 'The API key and the access token belong to different tenants.');
-  const alive = session !== null && session.revokedAt === null && session.expiresAt.getTime() > nowMs && session.userActive && session.userId === claims.userId;
+  const same = session !== null && session.userId === claims.userId && session.tenantId === claims.tenantId;
+  const alive = same && session.revokedAt === null && session.expiresAt.getTime() > nowMs && session.userActive;
   if (!alive) throw new AppError('UNAUTHENTICATED', 'The session has ended. Please sign in again.');
   if (session.role === 'PLATFORM_ADMIN' && session.tenantId !== PLATFORM_TENANT_ID) {
     throw new AppError('UNAUTHENTICATED', 'The session is not valid.', { log: 'A platform admin outside the platform tenant' });
