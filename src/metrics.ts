@@ -3,8 +3,6 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 /** Where a gauge looks when it is read; each is optional, because not every role has it. */
 export interface GaugeSources {
   readonly pool?: () => { total: number; idle: number; waiting: number };
-  /** Open subscriptions by transport. */
-  readonly subscriptions?: () => { websocket: number; eventStream: number };
   /** How far the journal's reader is behind, ms. */
   readonly journalLagMs?: () => number | null;
   /** Jobs by state, asked of the database at most as often as the page is read. */
@@ -34,8 +32,11 @@ export function createMetrics() {
     databaseWaitSeconds: new Histogram({ name: 'db_pool_wait_seconds', help: 'Wait for a connection of the pool.', buckets: REQUEST_SECONDS, registers }),
     jobs: new Counter({ name: 'jobs_total', help: 'Jobs worked, by queue and by how they ended.', labelNames: ['queue', 'outcome'] as const, registers }),
     jobSeconds: new Histogram({ name: 'job_duration_seconds', help: 'Time a job took.', labelNames: ['queue'] as const, buckets: CALL_SECONDS, registers }),
-    subscriptionEvents: new Counter({ name: 'subscription_events_total', help: 'Events delivered to subscribers.', labelNames: ['transport'] as const, registers }),
-    subscriptionsEnded: new Counter({ name: 'subscriptions_ended_total', help: 'Subscriptions that ended, by reason.', labelNames: ['transport', 'reason'] as const, registers }),
+    liveConnections: new Gauge({ name: 'live_connections', help: 'Open WebSockets and event streams.', labelNames: ['transport'] as const, registers }),
+    subscriptions: new Gauge({ name: 'subscriptions_active', help: 'Open subscriptions.', labelNames: ['transport'] as const, registers }),
+    subscriptionMessages: new Counter({ name: 'subscription_messages_total', help: 'Messages sent to subscribers.', registers }),
+    subscriptionExecutions: new Counter({ name: 'subscription_executions_total', help: 'Executions for events; one serves a whole group of equal subscriptions.', registers }),
+    slowConsumers: new Counter({ name: 'subscription_slow_consumers_total', help: 'Connections cut off because they did not read.', registers }),
     webhooks: new Counter({ name: 'payment_webhooks_total', help: 'Payment webhooks received, by gateway and verdict.', labelNames: ['gateway', 'verdict'] as const, registers }),
     integrationCalls: new Counter({ name: 'integration_calls_total', help: 'Calls to outside parties.', labelNames: ['integration', 'operation', 'outcome'] as const, registers }),
     integrationSeconds: new Histogram({ name: 'integration_call_duration_seconds', help: 'Time a call to an outside party took.', labelNames: ['integration', 'operation'] as const, buckets: CALL_SECONDS, registers }),
@@ -51,63 +52,30 @@ export function createMetrics() {
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-function addGauges(registry: Registry, sources: GaugeSources): void {
-  const registers = [registry];
-  const { pool, subscriptions, journalLagMs, jobs, circuits } = sources;
-  if (pool) {
-    new Gauge({
-      name: 'db_pool_connections',
-      help: 'Connections of the pool by state; waiting are requests without one.',
-      labelNames: ['state'] as const,
-      registers,
-      collect() {
-        for (const [state, count] of Object.entries(pool())) this.set({ state }, count);
-      },
-    });
-  }
-  if (subscriptions) {
-    new Gauge({
-      name: 'subscriptions_active',
-      help: 'Open subscriptions.',
-      labelNames: ['transport'] as const,
-      registers,
-      collect() {
-        const { websocket, eventStream } = subscriptions();
-        this.set({ transport: 'websocket' }, websocket);
-        this.set({ transport: 'event_stream' }, eventStream);
-      },
-    });
-  }
+function addGauges(registry: Registry, { pool, journalLagMs, jobs, circuits }: GaugeSources): void {
+  if (pool) addGauge(registry, 'db_pool_connections', 'Connections of the pool by state; waiting are requests without one.', 'state', pool);
+  if (jobs) addGauge(registry, 'jobs_waiting', 'Jobs that wait, and jobs that gave up.', 'state', jobs);
   if (journalLagMs) {
-    new Gauge({
-      name: 'journal_lag_seconds',
-      help: 'How far the reader of the event journal is behind.',
-      registers,
-      collect() {
-        this.set((journalLagMs() ?? 0) / 1000);
-      },
-    });
-  }
-  if (jobs) {
-    new Gauge({
-      name: 'jobs_waiting',
-      help: 'Jobs that wait, and jobs that gave up.',
-      labelNames: ['state'] as const,
-      registers,
-      async collect() {
-        for (const [state, count] of Object.entries(await jobs())) this.set({ state }, count);
-      },
-    });
+    addGauge(registry, 'journal_lag_seconds', 'How far the reader of the event journal is behind.', 'reader', () => ({ journal: (journalLagMs() ?? 0) / 1000 }));
   }
   if (circuits) {
-    new Gauge({
-      name: 'integration_circuit_state',
-      help: 'Circuit of an integration: 0 closed, 1 half open, 2 open.',
-      labelNames: ['integration'] as const,
-      registers,
-      collect() {
-        for (const [integration, circuit] of Object.entries(circuits())) this.set({ integration }, CIRCUIT_VALUE[circuit]);
-      },
-    });
+    addGauge(registry, 'integration_circuit_state', 'Circuit of an integration: 0 closed, 1 half open, 2 open.', 'integration', () =>
+      Object.fromEntries(Object.entries(circuits()).map(([integration, circuit]) => [integration, CIRCUIT_VALUE[circuit]])),
+    );
   }
+}
+
+type Values = Readonly<Record<string, number>>;
+
+/** A gauge that is looked up when the page is read. */
+function addGauge(registry: Registry, name: string, help: string, label: string, read: () => Values | Promise<Values>): void {
+  new Gauge({
+    name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    async collect() {
+      for (const [value, count] of Object.entries(await read())) this.set({ [label]: value }, count);
+    },
+  });
 }

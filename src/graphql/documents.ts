@@ -13,7 +13,7 @@ import {
 import { Lru } from '../auth/lru.ts';
 import { invalidInput } from '../errors.ts';
 import { planCost, pointsOf, POINTS_MAX, type CostNode } from './cost.ts';
-import { checkLimits, fragmentsOf, LIMITS, rootFieldsOf } from './limits.ts';
+import { checkLimits, countFields, fragmentsOf, LIMITS, rootFieldsOf } from './limits.ts';
 
 export type OperationKind = 'query' | 'mutation' | 'subscription';
 
@@ -26,6 +26,8 @@ export interface PreparedOperation {
   /** Root fields, as often as they are mentioned. */
   readonly rootFields: readonly string[];
   readonly cost: CostNode;
+  /** Fields once all fragments are spread. */
+  readonly fields: number;
   /** How often it was run; compiled execution begins with the third (decisions.md, "Speed without two truths"). */
   runs: number;
 }
@@ -91,6 +93,7 @@ export function prepareDocument(schema: GraphQLSchema, text: string): PreparedDo
         introspects: rootFields.some((name) => name === '__schema' || name === '__type'),
         rootFields,
         cost: planCost(schema, node, fragments),
+        fields: countFields(node, fragments),
         runs: 0,
       };
     });

@@ -39,6 +39,10 @@ export function fragmentsOf(document: DocumentNode): Map<string, FragmentDefinit
   return new Map(document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION).map((fragment) => [fragment.name.value, fragment]));
 }
 
+export function countFields(operation: OperationDefinitionNode, fragments: ReadonlyMap<string, FragmentDefinitionNode>): number {
+  return new Extents(fragments).of(operation.selectionSet).fields;
+}
+
 /** Names of the fields an operation asks of its root, fragments spread, once per mention. */
 export function rootFieldsOf(operation: OperationDefinitionNode, fragments: ReadonlyMap<string, FragmentDefinitionNode>): string[] {
   const names: string[] = [];
