@@ -30,8 +30,6 @@ export interface JournalListener {
   onStart?(tenantId: string): void;
   /** Must not throw and must not wait. */
   onEvent(event: JournalEvent): void;
-  /** Every event committed before this moment (ms since the epoch), of all tenants named for this look, was handed out. */
-  onLook?(startedAtMs: number): void;
 }
 
 /** Is handed a stream's events as they are read; a batch holds dense positions and follows the one before it. */
@@ -48,6 +46,8 @@ export interface Feed {
   readonly epoch: string;
   /** The last position handed out to the follower. */
   readonly position: bigint;
+  /** Where the platform's stream was last seen. */
+  readonly platformPosition: bigint;
   /**
    * Events after a position, in order, at most `limit` and none beyond `position`; an empty list means there are none yet.
    * @throws CURSOR_EXPIRED where the journal no longer reaches back so far.
@@ -86,7 +86,8 @@ export interface Journal {
    * nothing for it. Throws CURSOR_EXPIRED, CURSOR_INVALID (beyond the head, or the database was restored meanwhile).
    */
   subscribe(subscription: JournalSubscription): AsyncGenerator<JournalEvent, void, void>;
-  /** For metrics. */
+  /** For metrics: how long the last events took from their writing to their hand-out, or how long nothing could be read. */
+  lagMs(): number;
   readonly counts: { readonly streams: number; readonly followers: number; readonly connected: boolean };
 }
 
@@ -100,8 +101,6 @@ export interface JournalOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly lookUp: LookUp;
-  /** Told of each event handed out: milliseconds since it occurred. */
-  readonly onLag?: (milliseconds: number) => void;
   /** The longest time between two looks, ms. */
   readonly lookEveryMs?: number;
 }
@@ -110,7 +109,7 @@ export interface JournalOptions {
 export function createJournal(options: JournalOptions): Journal {
   const line: Line = new Line(lineOptions(options, () => reader.lookSoon()));
   const pages = new Pages(options.lookUp);
-  const reader: Reader = new Reader({ line, clock: options.clock, log: options.log, pages, ...(options.onLag && { onLag: options.onLag }) });
+  const reader: Reader = new Reader({ line, clock: options.clock, log: options.log, pages });
   const heads: HeadReader = createHeadReader(options.lookUp);
   let interval: NodeJS.Timeout | null = null;
   return {
@@ -129,6 +128,7 @@ export function createJournal(options: JournalOptions): Journal {
       line.wakeOthers();
     },
     freshAtMs: (tenantId) => reader.freshAtMs(tenantId),
+    lagMs: () => reader.lagMs(),
     listen: (listener) => reader.listen(listener),
     head: (tenantId) => heads.head(tenantId),
     follow: (tenantId, follower) => follow(reader, tenantId, follower),

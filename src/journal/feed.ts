@@ -14,6 +14,9 @@ export async function follow(reader: Reader, tenantId: string, follower: Followe
     get position() {
       return stream.position;
     },
+    get platformPosition() {
+      return reader.platformPosition;
+    },
     read: (after, limit) => readOn(reader, stream, after, limit),
     stop: () => void stream.followers.delete(follower),
   };

@@ -1,4 +1,5 @@
 import type { JournalEvent, LookUp } from '../journal.ts';
+import { Gate } from './gate.ts';
 import { eventOf, readStreams, type EventRow, type TrackedStream } from './stream.ts';
 
 const PAGE_SIZE = 128;
@@ -12,8 +13,8 @@ const READS_AT_ONCE_MAX = 4;
 export class Pages {
   readonly #lookUp: LookUp;
   readonly #pages = new Map<string, Promise<readonly JournalEvent[]>>();
-  readonly #waiting: (() => void)[] = [];
-  #reading = 0;
+  // Those who catch up share the pool with requests, so only a few read at once.
+  readonly #gate = new Gate(READS_AT_ONCE_MAX);
 
   constructor(lookUp: LookUp) {
     this.#lookUp = lookUp;
@@ -48,17 +49,8 @@ export class Pages {
     return reading;
   }
 
-  // Those who catch up share the pool with requests, so only a few read at once.
   async #read(stream: TrackedStream, start: bigint, platformPosition: bigint): Promise<readonly JournalEvent[]> {
-    if (this.#reading >= READS_AT_ONCE_MAX) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#reading += 1;
-    try {
-      const rows = await this.#lookUp<EventRow>(readStreams, [[stream.tenantId], [start.toString()], PAGE_SIZE]);
-      return rows.map((row) => eventOf(row, stream.epoch, platformPosition));
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#reading -= 1;
-    }
+    const rows = await this.#gate.run(() => this.#lookUp<EventRow>(readStreams, [[stream.tenantId], [start.toString()], PAGE_SIZE]));
+    return rows.map((row) => eventOf(row, stream.epoch, platformPosition));
   }
 }

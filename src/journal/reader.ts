@@ -10,13 +10,16 @@ import { eventOf, readStreams, streamHeads, TrackedStream, type EventRow, type H
 export const PLATFORM_TENANT = '00000000-0000-4000-8000-000000000001';
 const READ_LIMIT = 500;
 const OPEN_TIMEOUT_MS = 5_000;
+/** The lag of an event is shown this long; a scrape comes more often. */
+const LAG_KEPT_MS = 30_000;
+/** Looks come every second; without one for longer the reader itself is behind. */
+const BEHIND_MS = 2_000;
 
 export interface ReaderOptions {
   readonly line: Line;
   readonly clock: Clock;
   readonly log: Logger;
   readonly pages: Pages;
-  readonly onLag?: (milliseconds: number) => void;
 }
 
 interface Opening {
@@ -36,6 +39,8 @@ export class Reader {
   #again = false;
   #pause: NodeJS.Timeout | null = null;
   #closed = false;
+  #lookedAtMs: number | null = null;
+  #lag = { milliseconds: 0, atMs: 0 };
   platformPosition = 0n;
 
   constructor(options: ReaderOptions) {
@@ -49,6 +54,13 @@ export class Reader {
 
   freshAtMs(tenantId: string): number | null {
     return this.#streams.get(tenantId)?.freshAtMs ?? null;
+  }
+
+  lagMs(): number {
+    const nowMs = this.#nowMs();
+    const sinceLookMs = this.#lookedAtMs === null ? 0 : nowMs - this.#lookedAtMs;
+    const ofEventsMs = nowMs - this.#lag.atMs < LAG_KEPT_MS ? this.#lag.milliseconds : 0;
+    return Math.max(ofEventsMs, sinceLookMs > BEHIND_MS ? sinceLookMs : 0);
   }
 
   listen(listener: JournalListener): () => void {
@@ -131,7 +143,7 @@ export class Reader {
       const stream = this.#streams.get(tenantId);
       if (stream) stream.freshAtMs = startedAtMs;
     }
-    for (const listener of this.#listeners) this.#guard(() => listener.onLook?.(startedAtMs));
+    this.#lookedAtMs = startedAtMs;
     this.#settleUnknown(tracked);
   }
 
@@ -194,8 +206,8 @@ export class Reader {
       return false;
     }
     const nowMs = this.#nowMs();
+    this.#lag = { milliseconds: Math.max(0, nowMs - events[0]!.occurredAt.getTime()), atMs: nowMs };
     for (const event of events) {
-      this.#options.onLag?.(Math.max(0, nowMs - event.occurredAt.getTime()));
       for (const listener of this.#listeners) this.#guard(() => listener.onEvent(event));
     }
     for (const follower of [...stream.followers]) this.#guard(() => follower.onEvents(events));

@@ -148,7 +148,6 @@ test('a position the journal no longer reaches back to is CURSOR_EXPIRED, the fi
   const journal = await world.journal();
   const tenantId = await world.tenant();
   for (let index = 0; index < 5; index += 1) await world.write(tenantId, 'order.status', orderStatus());
-  await world.admin(`update events set occurred_at = occurred_at where false`);
   await world.admin(`delete from events where tenant_id = '${tenantId}' and position <= 3`);
   await world.admin(`update streams set pruned_to = 3 where tenant_id = '${tenantId}'`);
   await expect(take(journal.subscribe({ tenantId, after: 2n }), 1)).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' });
@@ -175,18 +174,15 @@ test('a listener hears every event of the tenants it names before any follower d
   const journal = await world.journal({ lookEveryMs: 10 });
   const tenantId = await world.tenant();
   const heard: string[] = [];
-  let looks = 0;
   journal.listen({
     tenants: () => [tenantId],
     onStart: (started) => started === tenantId && heard.push('start'),
     onEvent: (event) => event.tenantId === tenantId && heard.push(`event ${event.position}`),
-    onLook: () => (looks += 1),
   });
   await expect.poll(() => journal.freshAtMs(tenantId)).not.toBeNull();
   const before = Date.now();
   await world.write(tenantId, 'tenant.changed', { v: 1 }, tenantId);
   await expect.poll(() => heard).toEqual(['start', 'event 1']);
   await expect.poll(() => journal.freshAtMs(tenantId)!).toBeGreaterThanOrEqual(before);
-  expect(looks).toBeGreaterThan(0);
   expect(journal.freshAtMs(randomUUID())).toBeNull();
 });

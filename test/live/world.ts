@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 import pg from 'pg';
 
@@ -6,8 +6,8 @@ import { Database, type Row } from '../../src/db.ts';
 import { appendEvent, type EventPayloads, type EventType } from '../../src/events.ts';
 import { createJournal, type Journal } from '../../src/journal.ts';
 import { createLogger } from '../../src/log.ts';
+import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
 
-const ADMIN_URL = 'postgresql://postgres@127.0.0.1:5432/postgres';
 const silent = createLogger('silent');
 export const clock = { now: () => new Date() };
 export const cursorKey = { fingerprint: (text: string) => `key of the tests ${text}` };
@@ -15,24 +15,17 @@ export const cursorKey = { fingerprint: (text: string) => `key of the tests ${te
 /** A migrated database of the test's own, a login as weak as the application's, and what was opened on it. */
 export class World {
   readonly url: string;
-  readonly adminUrl: string;
   readonly db: Database;
-  readonly #name: string;
+  readonly #database: TestDatabase;
   readonly #closing: (() => Promise<unknown>)[] = [];
 
   static async create(): Promise<World> {
-    const name = `live_${randomBytes(6).toString('hex')}`;
-    await asAdmin(ADMIN_URL, async (client) => {
-      await client.query(`create database ${name} template spine_scratch`);
-      await client.query(`create role ${name} login password 'secret' in role portolan_app`);
-    });
-    return new World(name);
+    return new World(await createTestDatabase());
   }
 
-  private constructor(name: string) {
-    this.#name = name;
-    this.url = `postgresql://${name}:secret@127.0.0.1:5432/${name}`;
-    this.adminUrl = ADMIN_URL.replace(/\/postgres$/, `/${name}`);
+  private constructor(database: TestDatabase) {
+    this.#database = database;
+    this.url = database.appUrl;
     this.db = this.database(6);
   }
 
@@ -49,7 +42,7 @@ export class World {
     return db;
   }
 
-  async journal(options: { lookEveryMs?: number; onLag?: (ms: number) => void } = {}): Promise<Journal> {
+  async journal(options: { lookEveryMs?: number } = {}): Promise<Journal> {
     const journal = createJournal({
       url: this.url,
       applicationName: 'test-journal',
@@ -63,9 +56,9 @@ export class World {
     return journal;
   }
 
-  /** Statements as the owner of everything. */
+  /** Statements as the owner of everything, whom row-level security does not bind. */
   admin<T = Row>(text: string, values: unknown[] = []): Promise<T[]> {
-    return asAdmin(this.adminUrl, async (client) => (await client.query(text, values)).rows as T[]);
+    return asOwner(this.#database.ownerUrl, async (client) => (await client.query(text, values)).rows as T[]);
   }
 
   async tenant(): Promise<string> {
@@ -87,14 +80,11 @@ export class World {
 
   async drop(): Promise<void> {
     for (const close of this.#closing) await close();
-    await asAdmin(ADMIN_URL, async (client) => {
-      await client.query(`drop database ${this.#name} with (force)`);
-      await client.query(`drop role ${this.#name}`);
-    });
+    await this.#database.drop();
   }
 }
 
-async function asAdmin<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+async function asOwner<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
