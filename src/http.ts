@@ -24,6 +24,8 @@ export interface HttpServer {
   readonly server: Server;
   /** Charges callers of WebSockets and event streams to the same budgets. */
   chargeOf(asker: Asker): Pick<Exchange, 'charge' | 'limit'>;
+  /** Our own pages, such as GraphiQL, are no foreign origin. */
+  isOwnOrigin(origin: string): boolean;
   /** Event streams are served from here on. */
   serveEventStreams(handler: EventStreamHandler): void;
   /** @returns the port, also where 0 was asked for. */
@@ -77,6 +79,7 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       charge: chargeOf(app, strangers, identity, address),
       limit: limitOf(identity.actor, identity.rateLimitPerMinute),
     }),
+    isOwnOrigin: (origin) => origins.isOwn(origin),
     serveEventStreams: (handler) => {
       eventStream = handler;
     },

@@ -104,13 +104,18 @@ begin
 end
 $$;
 
+-- For /ready: has this database the migration of this name? The table is Prisma's own and made before any migration runs.
+create function has_migration(p_name text) returns boolean
+  language plpgsql stable security definer set search_path = public, pg_temp
+  as $$ begin return exists (select from _prisma_migrations m where m.migration_name = p_name and m.finished_at is not null); end $$;
+
 do $$
 declare
   signature text;
 begin
   foreach signature in array array['find_api_key(bytea)', 'find_tenant(text)', 'origin_listed(text)', 'touch_api_keys(uuid[], timestamptz)',
     'take_budget(uuid, text, int, int, int, timestamptz)', 'stream_heads(uuid[])', 'read_streams(uuid[], bigint[], int)',
-    'due_work(timestamptz, int)', 'forget_old(timestamptz)'] loop
+    'due_work(timestamptz, int)', 'forget_old(timestamptz)', 'has_migration(text)'] loop
     execute format('revoke all on function %s from public', signature);
     execute format('grant execute on function %s to portolan_app', signature);
   end loop;

@@ -1,0 +1,69 @@
+import { readdirSync } from 'node:fs';
+
+import type { App } from './context.ts';
+import { encodeCursor } from './cursor.ts';
+import { Engine } from './graphql/engine.ts';
+import { createLiveEngine, createLiveMetrics } from './graphql/live.ts';
+import { createHttpServer } from './http.ts';
+import { createLive } from './live/live.ts';
+import { invoicePdf, legacyFawaterkWebhook, paymentWebhook, payReturn } from './routes.ts';
+import { schema } from './schema/index.ts';
+import { createInvoiceRenderer } from './typesetting/render.ts';
+
+export const VERSION = '0.1.0';
+
+export interface RunningServer {
+  readonly port: number;
+  /** Takes nothing new, ends subscriptions with the place to go on from, lets requests finish (OPS-5). */
+  close(): Promise<void>;
+}
+
+/** The HTTP side of a process: the graph over HTTP, WebSocket and server-sent events, and what stands beside it. */
+export async function startServer(app: App): Promise<RunningServer> {
+  const { vault } = app;
+  const engine = new Engine(app, schema, (head, tenantId) => encodeCursor(vault, { tenantId, epoch: head.epoch }, head));
+  const renderer = createInvoiceRenderer();
+  const http = createHttpServer({
+    app,
+    engine,
+    version: VERSION,
+    isReady: () => isMigrated(app),
+    handlers: {
+      paymentWebhook: (request) => paymentWebhook(app, request),
+      legacyFawaterkWebhook: (request) => legacyFawaterkWebhook(app, request),
+      payReturn: (request) => payReturn(app, request),
+      invoicePdf: (request) => invoicePdf(app, (document) => renderer.render(document), request),
+    },
+  });
+  const live = createLive({
+    engine: createLiveEngine(app, engine, (asker) => http.chargeOf(asker)),
+    journal: app.journal,
+    cursorKey: vault,
+    clock: app.clock,
+    log: app.log,
+    identify: (request) => app.auth.identify(request),
+    isOwnOrigin: (origin) => http.isOwnOrigin(origin),
+    metrics: createLiveMetrics(app.metrics),
+  });
+  live.attach(http.server);
+  http.serveEventStreams((request, response, params, asker) => live.handleEventStream(request, response, params, asker));
+  const port = await http.listen(app.config.port, app.config.host);
+  return {
+    port,
+    async close() {
+      await Promise.all([live.close(), http.close()]);
+      await renderer.close();
+    },
+  };
+}
+
+const MIGRATIONS = readdirSync(new URL('../prisma/migrations', import.meta.url), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name)
+  .toSorted();
+
+/** The database answers, and has the newest migration this program knows. */
+async function isMigrated(app: App): Promise<boolean> {
+  const [row] = await app.db.lookUp<{ applied: boolean }>('select has_migration($1) as applied', [MIGRATIONS.at(-1)]);
+  return row?.applied === true;
+}
