@@ -1,0 +1,187 @@
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { InvoiceDocument } from '../../src/domain/invoice.ts';
+import { createInvoiceRenderer } from '../../src/typesetting/render.ts';
+import { arabicInvoice, invoice } from './documents.ts';
+import { joined, squeezed, textRunsOf } from './pdfText.ts';
+import type { TextRun } from './pdfText.ts';
+
+const renderer = createInvoiceRenderer();
+afterAll(() => renderer.close());
+
+const MIXED = ['Room at فندق النيل, Cairo', 'رحلة إلى Sharm El-Sheikh (3 أيام) يوم 2026-12-01 هاتف +20-100-555', '台北 101 觀景台'];
+
+async function render(document: InvoiceDocument): Promise<TextRun[][]> {
+  return textRunsOf(await renderer.render(document));
+}
+
+function find(runs: readonly TextRun[] | undefined, text: string): TextRun {
+  const run = runs?.find((candidate) => candidate.text === text);
+  if (run === undefined) throw new Error(`nothing on the page says ${text}`);
+  return run;
+}
+
+describe('the same document', () => {
+  test('gives the same bytes twice, whatever else was rendered between and in which order its keys come', async () => {
+    const document = arabicInvoice(MIXED);
+    const first = await renderer.render(document);
+    await renderer.render(invoice(['Something else']));
+    const reversed = JSON.parse(JSON.stringify(document), (_key, value: unknown) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? Object.fromEntries(Object.entries(value).toReversed())
+        : value,
+    ) as InvoiceDocument;
+    expect(Object.keys(reversed)).not.toEqual(Object.keys(document));
+    expect(Buffer.compare(first, await renderer.render(reversed))).toBe(0);
+  });
+
+  test('gives the same bytes in a fresh process, elsewhere, with fonts of the same name on the machine', async () => {
+    const document = arabicInvoice(MIXED);
+    const home = await homeWithDecoyFont();
+    try {
+      const hex = await renderInFreshProcess(document, { HOME: home, TZ: 'Pacific/Auckland', LANG: 'ar_EG.UTF-8' });
+      expect(hex).toBe(Buffer.from(await renderer.render(document)).toString('hex'));
+    } finally {
+      await rm(home, { recursive: true });
+    }
+  });
+
+  test('another one gives other bytes', async () => {
+    const [first, second] = [invoice(['Room']), invoice(['Rooms'])];
+    expect(Buffer.compare(await renderer.render(first), await renderer.render(second))).not.toBe(0);
+  });
+});
+
+describe('an English page', () => {
+  test('says everything the document says, to the letter', async () => {
+    const document = invoice(['Deluxe room, sea view', 'Transfer Cairo to Giza']);
+    const pages = await render(document);
+    expect(pages).toHaveLength(1);
+    const text = joined(pages[0] ?? []);
+    for (const part of stringsOf({ ...document, labels: null, locale: null, mark: null, kind: null })) {
+      expect(text).toContain(squeezed(part));
+    }
+    expect(text).toContain('EGP4,307.19');
+    expect(text).toContain('PAID');
+    expect(text).toContain('Page1of1');
+  });
+
+  test('shows an open invoice without the mark, and a credit note with its own words', async () => {
+    const open = joined((await render(invoice(['Room'], { amountPaidMinor: 0n })))[0] ?? []);
+    expect(open).not.toContain('PAID');
+    const note = { kind: 'CREDIT_NOTE', number: 'CN-000001', creditedInvoiceNumber: 'INV-000123' } as const;
+    const text = joined((await render(invoice(['Room'], note)))[0] ?? []);
+    for (const part of ['Creditnote', 'CN-000001', 'INV-000123', 'REFUNDED', 'Amountrefunded']) expect(text).toContain(part);
+    expect(text).not.toContain('Amountdue');
+  });
+
+  test('embeds every font it uses', async () => {
+    const raw = Buffer.from(await renderer.render(invoice(MIXED))).toString('latin1');
+    const descriptors = raw.match(/\/Type\s*\/FontDescriptor/g) ?? [];
+    expect(descriptors.length).toBeGreaterThanOrEqual(3);
+    expect(raw.match(/\/FontFile[23]? /g)).toHaveLength(descriptors.length);
+  });
+});
+
+describe('an Arabic page', () => {
+  test('is mirrored: the description stands on the right and the sums on the left', async () => {
+    const columns = ['Room', '1', '1,250.50', '14%'];
+    const leftEdges = (runs: readonly TextRun[] | undefined): number[] => columns.map((text) => find(runs, text).x);
+    const ascending = (edges: readonly number[]): number[] => edges.toSorted((a, b) => a - b);
+    const [[english], [arabic]] = await Promise.all([render(invoice(['Room'])), render(arabicInvoice(['Room']))]);
+    expect(leftEdges(english)).toEqual(ascending(leftEdges(english)));
+    expect(leftEdges(arabic)).toEqual(ascending(leftEdges(arabic)).toReversed());
+    expect(find(arabic, 'EGP 0.00').x).toBeLessThan(find(arabic, 'Room').x);
+  });
+
+  test('keeps figures, dates, telephone numbers and Latin words in their own order', async () => {
+    const document = arabicInvoice(MIXED);
+    const [page = []] = await render(document);
+    const figures = [document.total, document.amountDue].map((amount) => `EGP ${amount}`);
+    const others = ['INV-000123', '2026-11-21', 'ORD-000456', '498-221-773', 'mona.hassan@example.test', '2026-12-01', '+20-100-555'];
+    for (const text of [...figures, ...others]) find(page, text);
+    expect(joined(page)).toContain('SharmEl-Sheikh');
+  });
+
+  test('is written in Arabic letters', async () => {
+    const text = joined((await render(arabicInvoice(['رحلة'])))[0] ?? []);
+    expect(new Set(text.match(/\p{Script=Arabic}/gu)).size).toBeGreaterThan(15);
+  });
+});
+
+describe('what people wrote', () => {
+  test('is text, never markup', async () => {
+    const name = '#panic() *bold* _it_ $x$ <script>alert(1)</script> `raw` @ref [a] {b} "q" \\ // c /* d */ #sys.inputs -- ...';
+    const document = invoice(['#set text(size: 99pt)', '= Heading', '#eval("1+1") \\u{202E} <a> \\n', "'; drop table invoices; --"], {
+      customer: { name, email: '#read("/etc/passwd")' },
+      tenant: { name: '#import "x"', addressLines: ['- list', '+ enum', '/ term: x'], legalText: '#pagebreak()', taxId: '#1' },
+      notes: '#context here()\n#include "invoice-1.typ"',
+    });
+    const pages = await render(document);
+    expect(pages).toHaveLength(1);
+    const text = joined(pages[0] ?? []);
+    for (const part of stringsOf({ ...document, labels: null, locale: null, mark: null, kind: null })) {
+      expect(text).toContain(squeezed(part));
+    }
+  });
+
+  test('stays inside its own paragraph, whatever direction it has, and wraps however long it is', async () => {
+    const word = 'ultramicroscopic'.repeat(20);
+    const pages = await render(invoice([word, '\u200F'.repeat(5) + 'علي'], { customer: { name: 'W'.repeat(300), email: `${'e'.repeat(200)}@example.test` } }));
+    const runs = pages.flat();
+    expect(joined(runs)).toContain(word);
+    expect(joined(runs)).toContain('W'.repeat(300));
+    for (const { x } of runs) expect(x).toBeLessThan(540);
+    find(runs, 'INV-000123');
+  });
+});
+
+describe('an invoice of 200 lines', () => {
+  test('has its heading, its number and its place on every page, and the sums once', async () => {
+    const pages = await render(invoice(Array.from({ length: 200 }, (_, index) => `Line number ${index + 1}.`)));
+    expect(pages).toHaveLength(6);
+    for (const [index, page] of pages.entries()) {
+      const text = joined(page);
+      expect(text).toContain('Description');
+      expect(text).toContain('INV-000123');
+      expect(text).toContain(`Page${index + 1}of6`);
+    }
+    const whole = joined(pages.flat());
+    for (let index = 1; index <= 200; index += 1) expect(whole).toContain(`Linenumber${index}.`);
+    expect(whole.split('Subtotal')).toHaveLength(2);
+  });
+});
+
+function stringsOf(value: unknown): string[] {
+  if (typeof value === 'string') return value.split('\n');
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsOf) : [];
+}
+
+/** A home whose own "Noto Sans Regular" is really the black cut: only its weight in the OS/2 table says 400. */
+async function homeWithDecoyFont(): Promise<string> {
+  const home = await mkdtemp(join(tmpdir(), 'portolan-fonts-'));
+  const path = join(home, '.fonts', 'decoy.ttf');
+  await mkdir(join(home, '.fonts'));
+  await copyFile(fileURLToPath(import.meta.resolve('@expo-google-fonts/noto-sans/900Black/NotoSans_900Black.ttf')), path);
+  const file = await open(path, 'r+');
+  const { buffer } = await file.read(Buffer.alloc(2048), 0, 2048, 0);
+  const tableOffset = buffer.readUInt32BE(buffer.indexOf('OS/2') + 8);
+  await file.write(Buffer.from([0x01, 0x90]), 0, 2, tableOffset + 4);
+  await file.close();
+  return home;
+}
+
+async function renderInFreshProcess(document: InvoiceDocument, env: Record<string, string>): Promise<string> {
+  const program = `
+    const { createInvoiceCompiler } = await import(process.argv[1]);
+    console.log(Buffer.from(createInvoiceCompiler().compile(JSON.parse(process.argv[2]))).toString('hex'));`;
+  const compile = new URL('../../src/typesetting/compile.ts', import.meta.url).href;
+  const options = { cwd: tmpdir(), env, maxBuffer: 16 * 1024 * 1024 };
+  const started = promisify(execFile)(process.execPath, ['--input-type=module', '-e', program, compile, JSON.stringify(document)], options);
+  return (await started).stdout.trim();
+}
