@@ -1,0 +1,192 @@
+import http from 'node:http';
+import pg from 'pg';
+
+import { seedDemo, type DemoFacts, type Login } from '../../prisma/seed.ts';
+import type { AccessRules } from '../../src/access.ts';
+import { createApp } from '../../src/app.ts';
+import type { Clock } from '../../src/clock.ts';
+import { loadConfig } from '../../src/config.ts';
+import type { App } from '../../src/context.ts';
+import { startWorker } from '../../src/jobs/worker.ts';
+import { createLogger, type Logger } from '../../src/log.ts';
+import { startServer } from '../../src/server.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
+import { startSimulators, type Simulators } from './simulators.ts';
+
+/** Who asks: a key, a token, or both; the headers they send. */
+export interface As {
+  readonly key?: string;
+  readonly token?: string;
+  readonly origin?: string;
+  /** Slug, as a platform admin. */
+  readonly tenant?: string;
+}
+
+export interface GraphAnswer<T = any> {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly data: T;
+  readonly errors?: readonly { readonly message: string; readonly path?: readonly (string | number)[]; readonly extensions: { readonly code: string; readonly [name: string]: unknown } }[];
+  readonly extensions?: Record<string, any>;
+}
+
+export interface SessionFacts {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly userId: string;
+}
+
+export interface TestAppOptions {
+  /** Another database's world is joined: a second process on the same database. */
+  readonly database?: TestDatabase;
+  readonly simulators?: Simulators | null;
+  readonly access?: AccessRules;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+  readonly worker?: boolean;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface TestApp {
+  readonly url: string;
+  readonly wsUrl: string;
+  readonly port: number;
+  readonly app: App;
+  readonly facts: DemoFacts;
+  readonly database: TestDatabase;
+  readonly simulators: Simulators;
+  /** As the owner, past row-level security: for looking behind the scenes. */
+  owner<T = any>(text: string, values?: readonly unknown[]): Promise<T[]>;
+  /** One request over real HTTP. */
+  ask<T = any>(as: As, document: string, variables?: Record<string, unknown>): Promise<GraphAnswer<T>>;
+  /** The data of a request that must succeed. */
+  data<T = any>(as: As, document: string, variables?: Record<string, unknown>): Promise<T>;
+  /** Any HTTP request to this server. */
+  request(method: string, path: string, options?: { headers?: Record<string, string>; body?: string | Buffer }): Promise<{ status: number; headers: http.IncomingHttpHeaders; text: string; body: Buffer }>;
+  /** Signs in; sessions of the same login are reused, because hashing is slow on purpose. */
+  session(who: 'customer' | 'operator' | 'tenantAdmin' | 'platformAdmin' | Login, key?: string): Promise<SessionFacts>;
+  stop(): Promise<void>;
+}
+
+const SECRET_KEY = 'a master key for tests, nowhere else in use';
+const agent = new http.Agent({ keepAlive: true });
+
+/** The whole product on a fresh database, over real sockets: HTTP, WebSocket, worker, simulators. */
+export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const database = options.database ?? (await createTestDatabase());
+  const simulators = options.simulators ?? (await startSimulators());
+  const port = await freePort();
+  const baseUrl = `http://127.0.0.1:${port}`;
+  const { facts, simulatorAccounts } = await seedDemo({ databaseUrl: database.appUrl, secretKey: SECRET_KEY, baseUrl });
+  if (!options.simulators) {
+    for (const account of simulatorAccounts) {
+      await simulators.registerFawaterk({ account: account.id, apiKey: account.apiKey, vendorKey: account.vendorKey, webhookUrl: account.webhookUrl, retryDelaysMs: [100, 200, 400, 800] });
+    }
+  }
+  const config = loadConfig({
+    ENVIRONMENT: 'test',
+    DATABASE_URL: database.appUrl,
+    SECRET_KEY,
+    PORT: String(port),
+    APP_BASE_URL: baseUrl,
+    FAWATERK_BASE_URL: simulators.fawaterkUrl,
+    LEGACY_FAWATERK_TENANT: facts.tenantSlug,
+    ...options.environment,
+  });
+  const log = options.log ?? createLogger(config.logLevel);
+  const running = await createApp({ config, log, ...(options.clock && { clock: options.clock }), ...(options.access && { access: options.access }) });
+  const worker = options.worker === false ? null : await startWorker(running.app);
+  const server = await startServer(running.app);
+  const owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
+  owner.on('error', () => undefined);
+  const sessions = new Map<string, Promise<SessionFacts>>();
+
+  const request: TestApp['request'] = (method, path, { headers = {}, body } = {}) =>
+    new Promise((resolve, reject) => {
+      const sent = http.request({ host: '127.0.0.1', port, method, path, headers, agent }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => {
+          const whole = Buffer.concat(chunks);
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text: whole.toString('utf8'), body: whole });
+        });
+      });
+      sent.on('error', reject);
+      sent.end(body);
+    });
+
+  const ask: TestApp['ask'] = async (as, document, variables = {}) => {
+    const answer = await request('POST', '/graphql', { headers: { 'content-type': 'application/json', ...headersOf(as) }, body: JSON.stringify({ query: document, variables }) });
+    return { status: answer.status, headers: answer.headers, ...JSON.parse(answer.text) };
+  };
+
+  const data: TestApp['data'] = async (as, document, variables) => {
+    const answer = await ask(as, document, variables);
+    if (answer.errors) throw new Error(`Refused: ${JSON.stringify(answer.errors)}`);
+    return answer.data;
+  };
+
+  async function signIn(login: Login, key: string | undefined): Promise<SessionFacts> {
+    const { login: payload } = await data(key ? { key } : {}, 'mutation ($input: LoginInput!) { login(input: $input) { session { accessToken refreshToken user { id } } userErrors { code } } }', { input: login });
+    if (!payload.session) throw new Error(`No session: ${JSON.stringify(payload.userErrors)}`);
+    return { accessToken: payload.session.accessToken, refreshToken: payload.session.refreshToken, userId: payload.session.user.id };
+  }
+
+  return {
+    url: `${baseUrl}/graphql`,
+    wsUrl: `ws://127.0.0.1:${port}/graphql`,
+    port,
+    app: running.app,
+    facts,
+    database,
+    simulators,
+    owner: async (text, values = []) => (await owner.query(text, values as unknown[])).rows,
+    ask,
+    data,
+    request,
+    session(who, key) {
+      const login = typeof who === 'string' ? facts[who] : who;
+      const realm = who === 'platformAdmin' ? undefined : (key ?? facts.portalKey);
+      const name = `${login.email} ${realm}`;
+      const known = sessions.get(name) ?? signIn(login, realm);
+      sessions.set(name, known);
+      return known;
+    },
+    async stop() {
+      await server.close();
+      await worker?.close();
+      await running.close();
+      await owner.end();
+      if (!options.simulators) await simulators.stop();
+      if (!options.database) await database.drop();
+    },
+  };
+}
+
+export function headersOf(as: As): Record<string, string> {
+  return {
+    ...(as.key && { 'x-api-key': as.key }),
+    ...(as.token && { authorization: `Bearer ${as.token}` }),
+    ...(as.origin && { origin: as.origin }),
+    ...(as.tenant && { 'x-tenant': as.tenant }),
+  };
+}
+
+/** Waits until a condition holds, looking often; fails with its last value when it never does. */
+export async function eventually<T>(look: () => Promise<T> | T, holds: (value: T) => boolean, timeoutMs = 10_000): Promise<T> {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    const value = await look();
+    if (holds(value)) return value;
+    if (performance.now() > until) throw new Error(`It never held; last seen: ${JSON.stringify(value, (_name, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner))}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = http.createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as { port: number };
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
