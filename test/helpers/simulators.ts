@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -163,10 +164,17 @@ async function startChild(options: SimulatorsOptions, dataDir: string): Promise<
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  // A test that fails before it stops them must not leave them behind, nor wait for them.
+  const killOnExit = (): void => void child.kill('SIGKILL');
+  process.once('exit', killOnExit);
+  child.once('exit', () => process.removeListener('exit', killOnExit));
   const port = await listeningPort(child);
+  child.unref();
+  if (child.stdout instanceof net.Socket) child.stdout.unref();
   const end = (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
     return new Promise((resolve) => {
+      child.ref();
       child.once('exit', () => resolve());
       child.kill(signal);
     });

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { GatewayConnection, PaymentGatewayClient } from '../../src/integrations/contract.ts';
 import { createOutbound } from '../../src/integrations/http.ts';
 import { PAYMENT_GATEWAYS, createIntegrations } from '../../src/integrations/registry.ts';
@@ -124,6 +124,7 @@ describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, descripti
     const runs: string[][] = [];
     for (const child of [false, true]) {
       const fresh = await startSimulators({ child, baseUrl: 'http://localhost:4001' });
+      onTestFinished(() => fresh.stop());
       await conformance.register(fresh);
       for (const _repeat of [1, 2]) {
         await fresh.scenario({ integration: slug, account: 'conformance', seed: '42', rules: [{ operation: '*', fault: 'status5xx', probability: 0.3 }] });
@@ -131,7 +132,6 @@ describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, descripti
       }
       await fresh.scenario({ integration: slug, account: 'conformance', seed: '43' });
       expect(await rawAnswers(`${fresh.url}${description.simulatorPath}`, conformance)).not.toEqual(runs[0]);
-      await fresh.stop();
     }
     expect(runs).toHaveLength(4);
     for (const run of runs) expect(run).toEqual(runs[0]);
@@ -142,6 +142,7 @@ describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, descripti
     const receiver = await startReceiver();
     await receiver.close();
     const first = await startSimulators({ child: true });
+    onTestFinished(() => first.stop());
     await conformance.register(first, receiver.url);
     const connection = { ...connect(), baseUrl: `${first.url}${description.simulatorPath}` };
     const started = await clientOf(slug).initiate(connection, payableAt(receiver.url), PATIENT);
@@ -150,19 +151,19 @@ describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, descripti
     await first.kill();
 
     const again = await startReceiver(receiver.port);
+    onTestFinished(() => again.close());
     const second = await startSimulators({ child: true, directory: first.directory });
+    onTestFinished(() => second.stop());
     const found = await clientOf(slug).lookUp({ ...connection, baseUrl: `${second.url}${description.simulatorPath}` }, started.value.gatewayReference, PATIENT);
     expect(found).toMatchObject({ kind: 'done', value: { status: 'PAID', gatewayReference: started.value.gatewayReference } });
     const delivery = await again.next();
     expect(clientOf(slug).readWebhook(connection, delivery)).toMatchObject({ verdict: 'OK', claim: { gatewayReference: started.value.gatewayReference } });
-    await second.stop();
-    await first.stop();
-    await again.close();
   }, 20_000);
 
   test('a webhook is sent again after a receiver that was down or refused it, and no more once it was taken', async () => {
     const answers = [500, 503, 200];
     const receiver = await startReceiver(0, () => answers.shift() ?? 200);
+    onTestFinished(() => receiver.close());
     await conformance.register(simulators, receiver.url);
     const started = await clientOf(slug).initiate(connect(), payableAt(receiver.url), PATIENT);
     if (started.kind !== 'done') throw new Error('not started');
@@ -171,7 +172,6 @@ describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, descripti
     const mine = async () => (await simulators.book('conformance')).deliveries.find((one) => one.about === about);
     await expect.poll(mine, { timeout: 10_000, interval: 10 }).toMatchObject({ state: 'delivered', tries: 3, lastStatus: 200 });
     expect(receiver.count()).toBe(3);
-    await receiver.close();
   });
 });
 
