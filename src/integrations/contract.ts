@@ -136,7 +136,10 @@ export interface GatewayConnection {
  */
 export type Recovery = 'byReference' | 'bySearch' | 'none';
 
-/** One payment gateway. Every method is bounded by the policy around it; none throws for what the gateway may answer. */
+/**
+ * One payment gateway. Every method is bounded by the policy around it; none throws for what the gateway may
+ * answer.
+ */
 export interface PaymentGatewayClient {
   readonly slug: PaymentGatewaySlug;
   readonly initiateRecovery: Recovery;
@@ -146,7 +149,11 @@ export interface PaymentGatewayClient {
   listMethods(connection: GatewayConnection, call: OutboundCall): Promise<Outcome<readonly GatewayMethod[]>>;
   initiate(connection: GatewayConnection, input: InitiateInput, call: OutboundCall): Promise<Outcome<InitiatedPayment>>;
   /** Asks the gateway for the state of a payment. Safe to repeat. */
-  lookUp(connection: GatewayConnection, gatewayReference: string, call: OutboundCall): Promise<Outcome<GatewayPaymentState>>;
+  lookUp(
+    connection: GatewayConnection,
+    gatewayReference: string,
+    call: OutboundCall,
+  ): Promise<Outcome<GatewayPaymentState>>;
   /** Pure: parses the body and checks the signature against the tenant's credentials. Never throws. */
   readWebhook(connection: GatewayConnection, incoming: IncomingWebhook): WebhookReading;
 }

@@ -45,7 +45,8 @@ let guard: (() => void) | null = null;
 
 /**
  * Installs what is called before every request and may throw: the database layer refuses outside calls while a
- * transaction is open (architecture.md, invariants). Null removes it. The guard's error is passed on as it is, because it is a defect
+ * transaction is open (architecture.md, invariants). Null removes it. The guard's error is passed on as it is,
+ * because it is a defect
  * of ours and not an outcome of the call.
  */
 export function setOutboundGuard(check: (() => void) | null): void {
@@ -83,7 +84,12 @@ function parseUrl(text: string): URL {
 }
 
 /** Redirects are answers like any other: following one would send credentials to a host nobody configured. */
-function exchange(url: URL, request: OutboundRequest, call: OutboundCall, agent: http.Agent): Promise<OutboundResponse> {
+function exchange(
+  url: URL,
+  request: OutboundRequest,
+  call: OutboundCall,
+  agent: http.Agent,
+): Promise<OutboundResponse> {
   return new Promise((resolve, reject) => {
     if (call.signal?.aborted) {
       reject(new OutboundFailure('ABORTED', 'no', 'cancelled before it was sent'));
@@ -146,7 +152,9 @@ function collect(
     if (bytes > bytesMax) fail('ANSWER_TOO_LARGE', `more than ${bytesMax} bytes`);
     else chunks.push(chunk);
   });
-  incoming.on('end', () => done(chunks.length === 1 ? chunks[0]!.toString('utf8') : Buffer.concat(chunks).toString('utf8')));
+  incoming.on('end', () =>
+    done(chunks.length === 1 ? chunks[0]!.toString('utf8') : Buffer.concat(chunks).toString('utf8')),
+  );
   incoming.on('error', (error) => fail('CONNECTION_LOST', errorCode(error)));
   incoming.on('aborted', () => fail('CONNECTION_LOST', 'the answer broke off'));
 }

@@ -16,7 +16,8 @@ import type { OutboundCall, OutboundSend, Outcome } from './contract.ts';
 import { createRateWatch } from './rate-watch.ts';
 
 /**
- * What stands around every call to an outside party, once: deadline, bounded concurrency, circuit, retry of what is safe
+ * What stands around every call to an outside party, once: deadline, bounded concurrency, circuit, retry of
+ * what is safe
  * to repeat, rate limits. One policy per integration; inside it each host has its own circuit and queue, so that a
  * staging system that is down costs live customers nothing.
  */
@@ -84,7 +85,11 @@ export interface PolicyOperation {
 
 export interface IntegrationPolicy {
   /** Never rejects for what the other side does; rejects only for defects of ours (such as an open transaction). */
-  run<T>(operation: PolicyOperation, call: OutboundCall, work: (call: OutboundCall) => Promise<Outcome<T>>): Promise<Outcome<T>>;
+  run<T>(
+    operation: PolicyOperation,
+    call: OutboundCall,
+    work: (call: OutboundCall) => Promise<Outcome<T>>,
+  ): Promise<Outcome<T>>;
   /** The sender a client must use: it honours and records the vendor's rate limits. */
   watch(send: OutboundSend): OutboundSend;
   snapshot(): IntegrationSnapshot;
@@ -126,7 +131,14 @@ export function createPolicy(options: PolicyOptions): IntegrationPolicy {
     snapshot: () => {
       const circuit = worstCircuit([...lanes.values()]);
       return {
-        status: last === null ? 'idle' : circuit === 'OPEN' ? 'down' : circuit === 'HALF_OPEN' || !last.healthy ? 'degraded' : 'healthy',
+        status:
+          last === null
+            ? 'idle'
+            : circuit === 'OPEN'
+              ? 'down'
+              : circuit === 'HALF_OPEN' || !last.healthy
+                ? 'degraded'
+                : 'healthy',
         circuit,
         lastResponseMs: last?.ms ?? null,
         lastCheckedAt: last?.at ?? null,
@@ -143,7 +155,10 @@ interface Lane {
   circuit(): CircuitName;
 }
 
-/** Only these say that the other side is unwell. A refusal, a wrong credential or a rate limit is the caller's own affair. */
+/**
+ * Only these say that the other side is unwell. A refusal, a wrong credential or a rate limit is the caller's
+ * own affair.
+ */
 function isFailure(outcome: unknown): boolean {
   const { kind, reason } = outcome as { kind: string; reason?: string };
   return kind === 'unknown' || (kind === 'notDone' && reason === 'unavailable');
@@ -151,7 +166,10 @@ function isFailure(outcome: unknown): boolean {
 
 function createLane(limits: PolicyLimits): Lane {
   const failed = handleWhenResult(isFailure);
-  const consecutive = circuitBreaker(failed, { halfOpenAfter: limits.openMs, breaker: new ConsecutiveBreaker(limits.failuresToOpen) });
+  const consecutive = circuitBreaker(failed, {
+    halfOpenAfter: limits.openMs,
+    breaker: new ConsecutiveBreaker(limits.failuresToOpen),
+  });
   const share = circuitBreaker(failed, {
     halfOpenAfter: limits.openMs,
     breaker: new SamplingBreaker({ threshold: 0.5, duration: 30_000, minimumRps: 2 }),
@@ -174,7 +192,11 @@ async function runInLane<T>(
   const deadline = options.clock.now().getTime() + call.timeoutMs;
   const left = (): number => deadline - options.clock.now().getTime();
   const turn = { underWay: false, over: false };
-  let latest: Outcome<T> = { kind: 'notDone', reason: 'unavailable', detail: 'the deadline passed while the call waited for its turn' };
+  let latest: Outcome<T> = {
+    kind: 'notDone',
+    reason: 'unavailable',
+    detail: 'the deadline passed while the call waited for its turn',
+  };
   const attempt = async (): Promise<Outcome<T>> => {
     // Thrown, not returned: our own queue says nothing about the other side and must not open its circuit.
     if (turn.over || left() < LEAST_BUDGET_MS) throw new TurnMissed();
@@ -186,10 +208,13 @@ async function runInLane<T>(
       turn.underWay = false;
     }
   };
-  const attempts = retry(handleWhenResult((outcome) => operation.safe && isFailure(outcome) && left() > LEAST_BUDGET_MS), {
-    maxAttempts: limits.retriesMax,
-    backoff: jittered(limits.retryBaseMs, options.random, left),
-  });
+  const attempts = retry(
+    handleWhenResult((outcome) => operation.safe && isFailure(outcome) && left() > LEAST_BUDGET_MS),
+    {
+      maxAttempts: limits.retriesMax,
+      backoff: jittered(limits.retryBaseMs, options.random, left),
+    },
+  );
   // Bound, because a queue continues in whoever made room, and the guard against open transactions looks at the caller.
   const bound = AsyncLocalStorage.bind(attempt);
   const running = attempts.execute(() => lane.run(bound) as Promise<Outcome<T>>);
@@ -203,8 +228,15 @@ async function runInLane<T>(
 /** A call whose time ran out before it could be sent (again). */
 class TurnMissed extends Error {}
 
-/** A call that waits when its time is up ends there and is never sent after it; one under way ends by its own time-out. */
-async function turnMissed(timeoutMs: number, turn: { underWay: boolean; over: boolean }, running: Promise<unknown>): Promise<never> {
+/**
+ * A call that waits when its time is up ends there and is never sent after it; one under way ends by its own
+ * time-out.
+ */
+async function turnMissed(
+  timeoutMs: number,
+  turn: { underWay: boolean; over: boolean },
+  running: Promise<unknown>,
+): Promise<never> {
   return new Promise((_resolve, reject) => {
     const timer = setTimeout(() => {
       if (turn.underWay) return;
@@ -222,12 +254,17 @@ function refusal<T>(error: unknown, latest: Outcome<T>): Outcome<T> {
   if (error instanceof BrokenCircuitError) {
     return { kind: 'notDone', reason: 'unavailable', detail: 'the circuit is open' };
   }
-  if (error instanceof BulkheadRejectedError) return { kind: 'notDone', reason: 'unavailable', detail: 'too many calls are under way' };
+  if (error instanceof BulkheadRejectedError)
+    return { kind: 'notDone', reason: 'unavailable', detail: 'too many calls are under way' };
   throw error;
 }
 
 /** Full jitter around a doubling base, never past the deadline. */
-function jittered(baseMs: number, random: () => number, left: () => number): { next(context: { attempt: number }): { duration: number; next: never } } {
+function jittered(
+  baseMs: number,
+  random: () => number,
+  left: () => number,
+): { next(context: { attempt: number }): { duration: number; next: never } } {
   const next = (context: { attempt: number }): { duration: number; next: never } => ({
     duration: Math.max(0, Math.min(left(), baseMs * 2 ** (context.attempt - 1) * (0.5 + random()))),
     next: next as never,

@@ -42,7 +42,10 @@ export function createRateWatch(clock: Clock, pauseMs: number): RateWatch {
   };
 }
 
-/** When a 429 may be tried again: Retry-After in seconds or as a date, else the given pause; never more than ten minutes. */
+/**
+ * When a 429 may be tried again: Retry-After in seconds or as a date, else the given pause; never more than ten
+ * minutes.
+ */
 export function retryTime(response: OutboundResponse, clock: Clock, pauseMs: number): Date {
   const now = clock.now().getTime();
   const header = response.headers['retry-after'];
@@ -55,7 +58,9 @@ export function retryTime(response: OutboundResponse, clock: Clock, pauseMs: num
 /** A digest, so that no credential is kept here. */
 function accountOf(request: OutboundRequest): string {
   const authorization = request.headers?.['authorization'] ?? '';
-  return createHash('sha256').update(`${URL.parse(request.url)?.host ?? ''}\n${authorization}`).digest('base64');
+  return createHash('sha256')
+    .update(`${URL.parse(request.url)?.host ?? ''}\n${authorization}`)
+    .digest('base64');
 }
 
 function wholeNumber(text: string | undefined): number | null {

@@ -1,7 +1,13 @@
 import type { Clock } from '../clock.ts';
 import type { OutboundSend, PaymentGatewayClient, PaymentGatewaySlug, Recovery } from './contract.ts';
 import { FAWATERK_CREDENTIALS, FAWATERK_SECRET_FIELDS, createFawaterkClient } from './fawaterk/client.ts';
-import { createPolicy, type CallObservation, type IntegrationPolicy, type IntegrationSnapshot, type PolicyLimits } from './policy.ts';
+import {
+  createPolicy,
+  type CallObservation,
+  type IntegrationPolicy,
+  type IntegrationSnapshot,
+  type PolicyLimits,
+} from './policy.ts';
 
 /**
  * Every outside party we know: what it is called, what it needs, where it lives, and how to make its client. The hosts

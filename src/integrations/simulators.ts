@@ -8,12 +8,16 @@ import type { CreateSimulator } from './simulator/types.ts';
  * The simulators' own process: `node src/integrations/simulators.ts`. It knows nothing of our clients, configuration
  * or database, as the vendors do not.
  *
- * SIMULATORS_PORT (4001), DATA_DIR (.data; state under its folder simulators), SIMULATORS_BASE_URL (what its pages are addressed by),
+ * SIMULATORS_PORT (4001), DATA_DIR (.data; state under its folder simulators), SIMULATORS_BASE_URL (what its
+ * pages are addressed by),
  * ENVIRONMENT (production refuses).
  */
 export const SIMULATORS: Readonly<Record<string, CreateSimulator>> = { fawaterk: simulateFawaterk };
 
-export async function runSimulators(environment: Readonly<Record<string, string | undefined>>, now: () => Date): Promise<SimulatorServer> {
+export async function runSimulators(
+  environment: Readonly<Record<string, string | undefined>>,
+  now: () => Date,
+): Promise<SimulatorServer> {
   if (environment['ENVIRONMENT'] === 'production') throw new Error('Simulators do not run in production.');
   const port = Number(environment['SIMULATORS_PORT'] || 4001);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error('SIMULATORS_PORT is no port.');
@@ -32,7 +36,9 @@ async function main(): Promise<void> {
     const stop = (): void => void server.close().then(() => process.exit(0));
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
-    process.stdout.write(`simulators ready at ${server.url} (${Object.keys(SIMULATORS).join(', ')}), port ${server.port}\n`);
+    process.stdout.write(
+      `simulators ready at ${server.url} (${Object.keys(SIMULATORS).join(', ')}), port ${server.port}\n`,
+    );
   } catch (error) {
     process.stderr.write(`simulators: ${error instanceof Error ? error.message : 'did not start'}\n`);
     process.exitCode = 1;

@@ -8,7 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { startSimulatorServer } from '../../src/integrations/simulator/server.ts';
 import { SIMULATORS } from '../../src/integrations/simulators.ts';
 
-/** The simulators on a free loopback port with a folder of their own: in this process, or as a child that can be killed. */
+/**
+ * The simulators on a free loopback port with a folder of their own: in this process, or as a child that can be
+ * killed.
+ */
 export interface SimulatorsOptions {
   /** A process of its own (slower to start); needed only to kill it. */
   readonly child?: boolean;
@@ -25,7 +28,12 @@ export interface FawaterkAccount {
   readonly vendorKey?: string;
   /** Where all four hooks go; `_json` in it makes them JSON. */
   readonly webhookUrl?: string;
-  readonly webhookUrls?: { readonly paid?: string; readonly failed?: string; readonly cancel?: string; readonly refund?: string };
+  readonly webhookUrls?: {
+    readonly paid?: string;
+    readonly failed?: string;
+    readonly cancel?: string;
+    readonly refund?: string;
+  };
   readonly retryDelaysMs?: readonly number[];
   readonly commissionOnCustomer?: string;
   readonly dialect?: 'classic' | 'newer' | 'legacy';
@@ -81,11 +89,24 @@ export interface Simulators {
   /** Newest first. */
   book(account?: string): Promise<Book>;
   /** With a seed the account's books start empty; without one only the rules change. */
-  scenario(scenario: { account: string; seed?: string; rules?: readonly FaultRule[]; integration?: string }): Promise<void>;
+  scenario(scenario: {
+    account: string;
+    seed?: string;
+    rules?: readonly FaultRule[];
+    integration?: string;
+  }): Promise<void>;
   /** What the hosted page's buttons do; `payPage` is the paymentUrl. */
-  act(payPage: string, action: 'pay' | 'fail' | 'expire', more?: { late?: boolean }): Promise<{ status: string; outcome?: string }>;
+  act(
+    payPage: string,
+    action: 'pay' | 'fail' | 'expire',
+    more?: { late?: boolean },
+  ): Promise<{ status: string; outcome?: string }>;
   /** Buys at the kiosk by reference code. */
-  kiosk(code: string, action: 'pay' | 'fail' | 'expire', more?: { late?: boolean }): Promise<{ status: string; outcome?: string }>;
+  kiosk(
+    code: string,
+    action: 'pay' | 'fail' | 'expire',
+    more?: { late?: boolean },
+  ): Promise<{ status: string; outcome?: string }>;
   /** SIGKILL, of a child only. */
   kill(): Promise<void>;
   stop(): Promise<void>;
@@ -96,7 +117,10 @@ export async function startSimulators(options: SimulatorsOptions = {}): Promise<
   const started = options.child ? await startChild(options, dataDir) : await startHere(options, dataDir);
   const url = `http://127.0.0.1:${started.port}`;
   const control = async (method: string, address: string, body?: unknown): Promise<unknown> => {
-    const answer = await fetch(`${url}/_control${address}`, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
+    const answer = await fetch(`${url}/_control${address}`, {
+      method,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`The simulators refused ${method} ${address}: ${text}`);
     return JSON.parse(text);
@@ -112,12 +136,18 @@ export async function startSimulators(options: SimulatorsOptions = {}): Promise<
     fawaterkUrl: `${url}/fawaterk/api/v2`,
     directory: dataDir,
     registerFawaterk: async ({ account, webhookUrl, ...rest }) => {
-      const all = webhookUrl === undefined ? {} : { paid: webhookUrl, failed: webhookUrl, cancel: webhookUrl, refund: webhookUrl };
+      const all =
+        webhookUrl === undefined
+          ? {}
+          : { paid: webhookUrl, failed: webhookUrl, cancel: webhookUrl, refund: webhookUrl };
       await control('PUT', `/fawaterk/accounts/${encodeURIComponent(account)}`, { webhookUrls: all, ...rest });
     },
     book: async (account) => {
       const query = account === undefined ? '' : `?account=${encodeURIComponent(account)}`;
-      const { book, deliveries } = (await control('GET', `/fawaterk/book${query}`)) as { book: Book; deliveries: BookDelivery[] };
+      const { book, deliveries } = (await control('GET', `/fawaterk/book${query}`)) as {
+        book: Book;
+        deliveries: BookDelivery[];
+      };
       return { invoices: book.invoices, deliveries };
     },
     scenario: async (scenario) => void (await control('POST', '/scenario', { integration: 'fawaterk', ...scenario })),
@@ -192,6 +222,8 @@ function listeningPort(child: ChildProcess): Promise<number> {
       if (match) resolve(Number(match[1]));
     });
     child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`The simulators ended with ${code} before they were ready: ${output}`)));
+    child.once('exit', (code) =>
+      reject(new Error(`The simulators ended with ${code} before they were ready: ${output}`)),
+    );
   });
 }

@@ -1,4 +1,11 @@
-import type { GatewayConnection, InitiateInput, OutboundCall, Outcome, PaymentGatewayClient, PaymentGatewaySlug } from '../../src/integrations/contract.ts';
+import type {
+  GatewayConnection,
+  InitiateInput,
+  OutboundCall,
+  Outcome,
+  PaymentGatewayClient,
+  PaymentGatewaySlug,
+} from '../../src/integrations/contract.ts';
 import type { Simulators } from '../helpers/simulators.ts';
 
 /**
@@ -70,9 +77,24 @@ export const CONFORMANCE: Readonly<Record<PaymentGatewaySlug, Conformance>> = {
         retryDelaysMs: Array.from({ length: 10 }, () => 50),
       }),
     operations: [
-      { name: 'listMethods', vendorName: 'getPaymentmethods', effect: false, run: (client, connection, call) => client.listMethods(connection, call) },
-      { name: 'initiate', vendorName: 'invoiceInitPay', effect: true, run: (client, connection, call) => client.initiate(connection, INPUT, call) },
-      { name: 'lookUp', vendorName: 'getInvoiceData', effect: false, run: (client, connection, call) => client.lookUp(connection, '1000430', call) },
+      {
+        name: 'listMethods',
+        vendorName: 'getPaymentmethods',
+        effect: false,
+        run: (client, connection, call) => client.listMethods(connection, call),
+      },
+      {
+        name: 'initiate',
+        vendorName: 'invoiceInitPay',
+        effect: true,
+        run: (client, connection, call) => client.initiate(connection, INPUT, call),
+      },
+      {
+        name: 'lookUp',
+        vendorName: 'getInvoiceData',
+        effect: false,
+        run: (client, connection, call) => client.lookUp(connection, '1000430', call),
+      },
     ],
     rawCalls: [
       { method: 'GET', path: '/getPaymentmethods' },

@@ -27,7 +27,10 @@ const UNDER_FAULT = [
 ] as const;
 
 const PATIENT = { timeoutMs: 5_000 };
-/** Long enough for a loaded machine to connect, short enough to wait for a call that hangs: the test's own time-out is the proof. */
+/**
+ * Long enough for a loaded machine to connect, short enough to wait for a call that hangs: the test's own time-
+ * out is the proof.
+ */
 const BOUNDED = { timeoutMs: 800 };
 
 const outbound = createOutbound();
@@ -41,139 +44,180 @@ afterAll(async () => {
 
 /** Fresh circuits and rate limits for every case. */
 function clientOf(slug: (typeof PAYMENT_GATEWAYS)[number]['slug']): PaymentGatewayClient {
-  return createIntegrations({ send: outbound.send, clock: { now: () => new Date() }, random: () => 0.5, limits: { retryBaseMs: 1 } }).gateway(slug);
+  return createIntegrations({
+    send: outbound.send,
+    clock: { now: () => new Date() },
+    random: () => 0.5,
+    limits: { retryBaseMs: 1 },
+  }).gateway(slug);
 }
 
-describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, description] as const))('%s', (slug, description) => {
-  const conformance = CONFORMANCE[slug];
-  const connect = (credentials: Readonly<Record<string, string>> = conformance.credentials): GatewayConnection => ({
-    baseUrl: `${simulators.url}${description.simulatorPath}`,
-    testMode: true,
-    credentials,
-  });
-  const misbehave = (rules: FaultRule[], seed?: string): Promise<void> =>
-    simulators.scenario({ integration: slug, account: 'conformance', rules, ...(seed !== undefined && { seed }) });
+describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, description] as const))(
+  '%s',
+  (slug, description) => {
+    const conformance = CONFORMANCE[slug];
+    const connect = (credentials: Readonly<Record<string, string>> = conformance.credentials): GatewayConnection => ({
+      baseUrl: `${simulators.url}${description.simulatorPath}`,
+      testMode: true,
+      credentials,
+    });
+    const misbehave = (rules: FaultRule[], seed?: string): Promise<void> =>
+      simulators.scenario({ integration: slug, account: 'conformance', rules, ...(seed !== undefined && { seed }) });
 
-  beforeEach(async () => {
-    await conformance.register(simulators);
-    await misbehave([]);
-  });
+    beforeEach(async () => {
+      await conformance.register(simulators);
+      await misbehave([]);
+    });
 
-  describe.each(conformance.operations.map((operation) => [operation.name, operation] as const))('%s', (_name, operation) => {
-    test.each(UNDER_FAULT)('under %s %j ends as it must, in time, without naming a secret', async (fault, facts, reading, acting) => {
+    describe.each(conformance.operations.map((operation) => [operation.name, operation] as const))(
+      '%s',
+      (_name, operation) => {
+        test.each(UNDER_FAULT)(
+          'under %s %j ends as it must, in time, without naming a secret',
+          async (fault, facts, reading, acting) => {
+            const client = clientOf(slug);
+            let { run } = operation;
+            if (operation.name === 'lookUp') {
+              const reference = await startedReference(client, connect());
+              run = (subject, connection, call) => subject.lookUp(connection, reference, call);
+            }
+            await misbehave([{ operation: operation.vendorName, fault, ...facts }]);
+            const outcome = await run(client, connect(), fault === 'hang' || fault === 'hangAfter' ? BOUNDED : PATIENT);
+            const ended = outcome.kind === 'notDone' ? outcome.reason : outcome.kind;
+            expect(ended).toBe(operation.effect ? acting : reading);
+            if (ended === 'rateLimited') expect(outcome).toHaveProperty('retryAt', expect.any(Date));
+            for (const secret of Object.values(conformance.credentials))
+              expect(inspect(outcome, { depth: null })).not.toContain(secret);
+          },
+        );
+
+        test('is notDone when nobody listens', async () => {
+          const outcome = await operation.run(clientOf(slug), { ...connect(), baseUrl: 'http://127.0.0.1:9' }, PATIENT);
+          expect(outcome).toMatchObject({ kind: 'notDone', reason: 'unavailable' });
+        });
+
+        test('is misconfigured with a credential the vendor does not know, and with none', async () => {
+          for (const credentials of [conformance.wrongCredentials, {}]) {
+            expect(await operation.run(clientOf(slug), connect(credentials), PATIENT)).toMatchObject({
+              kind: 'notDone',
+              reason: 'misconfigured',
+            });
+          }
+        });
+      },
+    );
+
+    test('a reading operation outlives a fault that passes', async () => {
+      const reading = conformance.operations.find((operation) => !operation.effect)!;
+      await misbehave([{ operation: reading.vendorName, fault: 'resetBefore', nth: 1 }]);
+      expect(await reading.run(clientOf(slug), connect(), PATIENT)).toMatchObject({ kind: 'done' });
+    });
+
+    test('a lost answer is unknown exactly once: nothing is sent again', async () => {
+      await misbehave([], 'lost answer');
+      await misbehave([{ operation: '*', fault: 'resetAfter' }]);
+      for (const operation of conformance.operations.filter((one) => one.effect)) {
+        expect(await operation.run(clientOf(slug), connect(), PATIENT)).toMatchObject({ kind: 'unknown' });
+      }
+      expect((await simulators.book('conformance')).invoices).toHaveLength(1);
+    });
+
+    test('declares the credentials and secret fields its client uses', () => {
       const client = clientOf(slug);
-      let { run } = operation;
-      if (operation.name === 'lookUp') {
-        const reference = await startedReference(client, connect());
-        run = (subject, connection, call) => subject.lookUp(connection, reference, call);
-      }
-      await misbehave([{ operation: operation.vendorName, fault, ...facts }]);
-      const outcome = await run(client, connect(), fault === 'hang' || fault === 'hangAfter' ? BOUNDED : PATIENT);
-      const ended = outcome.kind === 'notDone' ? outcome.reason : outcome.kind;
-      expect(ended).toBe(operation.effect ? acting : reading);
-      if (ended === 'rateLimited') expect(outcome).toHaveProperty('retryAt', expect.any(Date));
-      for (const secret of Object.values(conformance.credentials)) expect(inspect(outcome, { depth: null })).not.toContain(secret);
+      expect(client.slug).toBe(slug);
+      expect(client.credentialNames).toEqual(description.credentialNames);
+      expect(client.secretBodyFields).toEqual(description.secretBodyFields);
+      expect(client.initiateRecovery).toBe(description.initiateRecovery);
+      expect(description.credentialNames).toEqual(expect.arrayContaining([...description.requiredCredentialNames]));
     });
 
-    test('is notDone when nobody listens', async () => {
-      const outcome = await operation.run(clientOf(slug), { ...connect(), baseUrl: 'http://127.0.0.1:9' }, PATIENT);
-      expect(outcome).toMatchObject({ kind: 'notDone', reason: 'unavailable' });
+    test("the live and test addresses are encrypted and never the simulator's", () => {
+      for (const url of Object.values(description.baseUrls)) expect(URL.parse(url)?.protocol).toBe('https:');
     });
 
-    test('is misconfigured with a credential the vendor does not know, and with none', async () => {
-      for (const credentials of [conformance.wrongCredentials, {}]) {
-        expect(await operation.run(clientOf(slug), connect(credentials), PATIENT)).toMatchObject({ kind: 'notDone', reason: 'misconfigured' });
+    test.each(['{}', '', '[]', 'null', '\u0000', '{"hashKey":"x"}', 'x'.repeat(200_000)])(
+      'an alien webhook is read without throwing',
+      (body) => {
+        const reading = clientOf(slug).readWebhook(connect(), {
+          headers: { 'content-type': 'application/json' },
+          body: Buffer.from(body),
+        });
+        expect(reading.verdict).not.toBe('OK');
+      },
+    );
+
+    test('the same seed and the same calls get the same bytes, in another process too', async () => {
+      const runs: string[][] = [];
+      for (const child of [false, true]) {
+        const fresh = await startSimulators({ child, baseUrl: 'http://localhost:4001' });
+        onTestFinished(() => fresh.stop());
+        await conformance.register(fresh);
+        for (const _repeat of [1, 2]) {
+          await fresh.scenario({
+            integration: slug,
+            account: 'conformance',
+            seed: '42',
+            rules: [{ operation: '*', fault: 'status5xx', probability: 0.3 }],
+          });
+          runs.push(await rawAnswers(`${fresh.url}${description.simulatorPath}`, conformance));
+        }
+        await fresh.scenario({ integration: slug, account: 'conformance', seed: '43' });
+        expect(await rawAnswers(`${fresh.url}${description.simulatorPath}`, conformance)).not.toEqual(runs[0]);
       }
+      expect(runs).toHaveLength(4);
+      for (const run of runs) expect(run).toEqual(runs[0]);
+      expect(runs[0]?.join()).toContain('500 ');
+    }, 20_000);
+
+    test('its simulator keeps its books and its unsent webhooks over a SIGKILL', async () => {
+      const receiver = await startReceiver();
+      await receiver.close();
+      const first = await startSimulators({ child: true });
+      onTestFinished(() => first.stop());
+      await conformance.register(first, receiver.url);
+      const connection = { ...connect(), baseUrl: `${first.url}${description.simulatorPath}` };
+      const started = await clientOf(slug).initiate(connection, payableAt(receiver.url), PATIENT);
+      if (started.kind !== 'done') throw new Error('not started');
+      await first.act(started.value.paymentUrl!, 'pay');
+      await first.kill();
+
+      const again = await startReceiver(receiver.port);
+      onTestFinished(() => again.close());
+      const second = await startSimulators({ child: true, directory: first.directory });
+      onTestFinished(() => second.stop());
+      const found = await clientOf(slug).lookUp(
+        { ...connection, baseUrl: `${second.url}${description.simulatorPath}` },
+        started.value.gatewayReference,
+        PATIENT,
+      );
+      expect(found).toMatchObject({
+        kind: 'done',
+        value: { status: 'PAID', gatewayReference: started.value.gatewayReference },
+      });
+      const delivery = await again.next();
+      expect(clientOf(slug).readWebhook(connection, delivery)).toMatchObject({
+        verdict: 'OK',
+        claim: { gatewayReference: started.value.gatewayReference },
+      });
+    }, 20_000);
+
+    test('a webhook is sent again after a receiver that was down or refused it, and no more once it was taken', async () => {
+      const answers = [500, 503, 200];
+      const receiver = await startReceiver(0, () => answers.shift() ?? 200);
+      onTestFinished(() => receiver.close());
+      await conformance.register(simulators, receiver.url);
+      const started = await clientOf(slug).initiate(connect(), payableAt(receiver.url), PATIENT);
+      if (started.kind !== 'done') throw new Error('not started');
+      await simulators.act(started.value.paymentUrl!, 'pay');
+      const about = started.value.gatewayReference;
+      const mine = async () => (await simulators.book('conformance')).deliveries.find((one) => one.about === about);
+      await expect
+        .poll(mine, { timeout: 10_000, interval: 10 })
+        .toMatchObject({ state: 'delivered', tries: 3, lastStatus: 200 });
+      expect(receiver.count()).toBe(3);
     });
-  });
-
-  test('a reading operation outlives a fault that passes', async () => {
-    const reading = conformance.operations.find((operation) => !operation.effect)!;
-    await misbehave([{ operation: reading.vendorName, fault: 'resetBefore', nth: 1 }]);
-    expect(await reading.run(clientOf(slug), connect(), PATIENT)).toMatchObject({ kind: 'done' });
-  });
-
-  test('a lost answer is unknown exactly once: nothing is sent again', async () => {
-    await misbehave([], 'lost answer');
-    await misbehave([{ operation: '*', fault: 'resetAfter' }]);
-    for (const operation of conformance.operations.filter((one) => one.effect)) {
-      expect(await operation.run(clientOf(slug), connect(), PATIENT)).toMatchObject({ kind: 'unknown' });
-    }
-    expect((await simulators.book('conformance')).invoices).toHaveLength(1);
-  });
-
-  test('declares the credentials and secret fields its client uses', () => {
-    const client = clientOf(slug);
-    expect(client.slug).toBe(slug);
-    expect(client.credentialNames).toEqual(description.credentialNames);
-    expect(client.secretBodyFields).toEqual(description.secretBodyFields);
-    expect(client.initiateRecovery).toBe(description.initiateRecovery);
-    expect(description.credentialNames).toEqual(expect.arrayContaining([...description.requiredCredentialNames]));
-  });
-
-  test('the live and test addresses are encrypted and never the simulator\'s', () => {
-    for (const url of Object.values(description.baseUrls)) expect(URL.parse(url)?.protocol).toBe('https:');
-  });
-
-  test.each(['{}', '', '[]', 'null', '\u0000', '{"hashKey":"x"}', 'x'.repeat(200_000)])('an alien webhook is read without throwing', (body) => {
-    const reading = clientOf(slug).readWebhook(connect(), { headers: { 'content-type': 'application/json' }, body: Buffer.from(body) });
-    expect(reading.verdict).not.toBe('OK');
-  });
-
-  test('the same seed and the same calls get the same bytes, in another process too', async () => {
-    const runs: string[][] = [];
-    for (const child of [false, true]) {
-      const fresh = await startSimulators({ child, baseUrl: 'http://localhost:4001' });
-      onTestFinished(() => fresh.stop());
-      await conformance.register(fresh);
-      for (const _repeat of [1, 2]) {
-        await fresh.scenario({ integration: slug, account: 'conformance', seed: '42', rules: [{ operation: '*', fault: 'status5xx', probability: 0.3 }] });
-        runs.push(await rawAnswers(`${fresh.url}${description.simulatorPath}`, conformance));
-      }
-      await fresh.scenario({ integration: slug, account: 'conformance', seed: '43' });
-      expect(await rawAnswers(`${fresh.url}${description.simulatorPath}`, conformance)).not.toEqual(runs[0]);
-    }
-    expect(runs).toHaveLength(4);
-    for (const run of runs) expect(run).toEqual(runs[0]);
-    expect(runs[0]?.join()).toContain('500 ');
-  }, 20_000);
-
-  test('its simulator keeps its books and its unsent webhooks over a SIGKILL', async () => {
-    const receiver = await startReceiver();
-    await receiver.close();
-    const first = await startSimulators({ child: true });
-    onTestFinished(() => first.stop());
-    await conformance.register(first, receiver.url);
-    const connection = { ...connect(), baseUrl: `${first.url}${description.simulatorPath}` };
-    const started = await clientOf(slug).initiate(connection, payableAt(receiver.url), PATIENT);
-    if (started.kind !== 'done') throw new Error('not started');
-    await first.act(started.value.paymentUrl!, 'pay');
-    await first.kill();
-
-    const again = await startReceiver(receiver.port);
-    onTestFinished(() => again.close());
-    const second = await startSimulators({ child: true, directory: first.directory });
-    onTestFinished(() => second.stop());
-    const found = await clientOf(slug).lookUp({ ...connection, baseUrl: `${second.url}${description.simulatorPath}` }, started.value.gatewayReference, PATIENT);
-    expect(found).toMatchObject({ kind: 'done', value: { status: 'PAID', gatewayReference: started.value.gatewayReference } });
-    const delivery = await again.next();
-    expect(clientOf(slug).readWebhook(connection, delivery)).toMatchObject({ verdict: 'OK', claim: { gatewayReference: started.value.gatewayReference } });
-  }, 20_000);
-
-  test('a webhook is sent again after a receiver that was down or refused it, and no more once it was taken', async () => {
-    const answers = [500, 503, 200];
-    const receiver = await startReceiver(0, () => answers.shift() ?? 200);
-    onTestFinished(() => receiver.close());
-    await conformance.register(simulators, receiver.url);
-    const started = await clientOf(slug).initiate(connect(), payableAt(receiver.url), PATIENT);
-    if (started.kind !== 'done') throw new Error('not started');
-    await simulators.act(started.value.paymentUrl!, 'pay');
-    const about = started.value.gatewayReference;
-    const mine = async () => (await simulators.book('conformance')).deliveries.find((one) => one.about === about);
-    await expect.poll(mine, { timeout: 10_000, interval: 10 }).toMatchObject({ state: 'delivered', tries: 3, lastStatus: 200 });
-    expect(receiver.count()).toBe(3);
-  });
-});
+  },
+);
 
 function payableAt(webhookUrl: string) {
   return { ...INPUT, webhookUrl };

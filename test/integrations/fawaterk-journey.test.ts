@@ -1,6 +1,11 @@
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { GatewayClaim, GatewayConnection, InitiateInput, WebhookReading } from '../../src/integrations/contract.ts';
+import type {
+  GatewayClaim,
+  GatewayConnection,
+  InitiateInput,
+  WebhookReading,
+} from '../../src/integrations/contract.ts';
 import { createOutbound } from '../../src/integrations/http.ts';
 import { createIntegrations } from '../../src/integrations/registry.ts';
 import { startSimulators, type Simulators } from '../helpers/simulators.ts';
@@ -16,7 +21,11 @@ let receiver: Receiver;
 
 beforeAll(async () => {
   simulators = await startSimulators();
-  connection = { baseUrl: simulators.fawaterkUrl, testMode: true, credentials: { API_KEY: 'fwk_api_journey', VENDOR_KEY: 'fwk_vendor_journey' } };
+  connection = {
+    baseUrl: simulators.fawaterkUrl,
+    testMode: true,
+    credentials: { API_KEY: 'fwk_api_journey', VENDOR_KEY: 'fwk_vendor_journey' },
+  };
   receiver = await startReceiver();
 });
 
@@ -27,7 +36,14 @@ afterAll(async () => {
 });
 
 async function account(webhookUrl = `${receiver.url}/hook?_json`, more = {}): Promise<void> {
-  await simulators.registerFawaterk({ account: 'shop', apiKey: 'fwk_api_journey', vendorKey: 'fwk_vendor_journey', webhookUrl, retryDelaysMs: [20, 20], ...more });
+  await simulators.registerFawaterk({
+    account: 'shop',
+    apiKey: 'fwk_api_journey',
+    vendorKey: 'fwk_vendor_journey',
+    webhookUrl,
+    retryDelaysMs: [20, 20],
+    ...more,
+  });
   receiver.received.length = 0;
 }
 
@@ -83,7 +99,11 @@ describe('a payment through the simulated Fawaterk, over real sockets', () => {
     await account();
     const payment = await initiated();
     expect(payment).toMatchObject({ paymentUrl: expect.stringContaining('/fawaterk/pay/'), referenceCode: null });
-    expect(await state(payment.gatewayReference)).toMatchObject({ status: 'PENDING', amountMinor: 15_000n, currencyCode: 'EGP' });
+    expect(await state(payment.gatewayReference)).toMatchObject({
+      status: 'PENDING',
+      amountMinor: 15_000n,
+      currencyCode: 'EGP',
+    });
     expect(await simulators.act(payment.paymentUrl!, 'pay')).toMatchObject({ status: 'paid' });
     expect(await state(payment.gatewayReference)).toMatchObject({
       status: 'PAID',
@@ -119,7 +139,10 @@ describe('a payment through the simulated Fawaterk, over real sockets', () => {
     const payment = await initiated();
     expect(await simulators.act(payment.paymentUrl!, 'fail')).toMatchObject({ status: 'unpaid', outcome: 'failed' });
     const [failed] = await receiver.count(1);
-    expect(claimOf(client.readWebhook(connection, failed!))).toMatchObject({ kind: 'FAILED', failureReason: 'Declined by the issuer' });
+    expect(claimOf(client.readWebhook(connection, failed!))).toMatchObject({
+      kind: 'FAILED',
+      failureReason: 'Declined by the issuer',
+    });
     expect(await simulators.act(payment.paymentUrl!, 'pay')).toMatchObject({ status: 'paid' });
     expect(await simulators.act(payment.paymentUrl!, 'pay')).not.toHaveProperty('outcome');
   });
@@ -127,10 +150,17 @@ describe('a payment through the simulated Fawaterk, over real sockets', () => {
   test('a Fawry code expires with a cancel hook that names the code, and can still be paid late', async () => {
     await account();
     const payment = await initiated({ methodId: '3', methodName: 'Fawry' });
-    expect(payment).toMatchObject({ paymentUrl: null, referenceCode: expect.stringMatching(/^\d{9}$/), expiresAt: expect.any(Date) });
+    expect(payment).toMatchObject({
+      paymentUrl: null,
+      referenceCode: expect.stringMatching(/^\d{9}$/),
+      expiresAt: expect.any(Date),
+    });
     await simulators.kiosk(payment.referenceCode!, 'expire');
     const [cancelled] = await receiver.count(1);
-    expect(claimOf(client.readWebhook(connection, cancelled!))).toMatchObject({ kind: 'EXPIRED', referenceCode: payment.referenceCode });
+    expect(claimOf(client.readWebhook(connection, cancelled!))).toMatchObject({
+      kind: 'EXPIRED',
+      referenceCode: payment.referenceCode,
+    });
     expect(await state(payment.gatewayReference)).toMatchObject({ status: 'EXPIRED' });
     await simulators.kiosk(payment.referenceCode!, 'pay', { late: true });
     expect(await state(payment.gatewayReference)).toMatchObject({ status: 'PAID' });
@@ -161,7 +191,12 @@ describe('a payment through the simulated Fawaterk, over real sockets', () => {
     const address = `${simulators.url}${new URL(payment.paymentUrl!).pathname}`;
     const html = await (await fetch(address, { headers: { accept: 'text/html' } })).text();
     for (const text of ['150.00 EGP', 'value="pay"', 'value="fail"', 'value="expire"']) expect(html).toContain(text);
-    const paid = await fetch(address, { method: 'POST', redirect: 'manual', headers: { accept: 'text/html' }, body: new URLSearchParams({ action: 'pay' }) });
+    const paid = await fetch(address, {
+      method: 'POST',
+      redirect: 'manual',
+      headers: { accept: 'text/html' },
+      body: new URLSearchParams({ action: 'pay' }),
+    });
     expect([paid.status, paid.headers.get('location')]).toEqual([303, 'http://localhost/ok']);
   });
 

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { InitiateInput } from '../../src/integrations/contract.ts';
-import { fromInitiateInput, readPaymentId, readTime, toInitiatedPayment, toPaymentState } from '../../src/integrations/fawaterk/map.ts';
+import {
+  fromInitiateInput,
+  readPaymentId,
+  readTime,
+  toInitiatedPayment,
+  toPaymentState,
+} from '../../src/integrations/fawaterk/map.ts';
 import { fromVendorAmount, toVendorAmount } from '../../src/integrations/fawaterk/money.ts';
 import { InitiatedAnswer, InvoiceAnswer, readAnswer } from '../../src/integrations/fawaterk/wire.ts';
 
@@ -14,7 +20,11 @@ const INPUT: InitiateInput = {
   currencyCode: 'EGP',
   customer: { firstName: 'Mona', lastName: 'Adel', email: 'mona@example.com', phone: null },
   items: [{ name: 'Tea', quantity: 2, unitPriceMinor: 7_500n }],
-  returnUrls: { success: 'https://shop.example.com/ok', failure: 'https://shop.example.com/no', pending: 'https://shop.example.com/wait' },
+  returnUrls: {
+    success: 'https://shop.example.com/ok',
+    failure: 'https://shop.example.com/no',
+    pending: 'https://shop.example.com/wait',
+  },
   webhookUrl: 'https://api.example.com/webhooks/payments/fawaterk/shop?_json',
   locale: 'ar-EG',
 };
@@ -34,9 +44,13 @@ function invoice(fields: Record<string, unknown>) {
 describe('money', () => {
   test('goes out and comes back exactly, for every amount that fits', () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: 0n, max: 10n ** 14n }), fc.constantFrom('EGP', 'USD', 'SAR', 'AED', 'QAR'), (minor, currency) => {
-        expect(fromVendorAmount(toVendorAmount(minor, currency)!, currency)).toBe(minor);
-      }),
+      fc.property(
+        fc.bigInt({ min: 0n, max: 10n ** 14n }),
+        fc.constantFrom('EGP', 'USD', 'SAR', 'AED', 'QAR'),
+        (minor, currency) => {
+          expect(fromVendorAmount(toVendorAmount(minor, currency)!, currency)).toBe(minor);
+        },
+      ),
     );
   });
 
@@ -47,9 +61,12 @@ describe('money', () => {
     expect(fromInitiateInput({ ...INPUT, currencyCode: 'BHD', amountMinor: 150_505n })).toHaveProperty('refused');
   });
 
-  test.each(['1.234', '-1', '+1', '1e3', '1,000', ' 1', '', '.5', '1.', '0x1', '١٢', 'NaN'])('written as "%s" is refused', (text) => {
-    expect(fromVendorAmount(text, 'EGP')).toBeNull();
-  });
+  test.each(['1.234', '-1', '+1', '1e3', '1,000', ' 1', '', '.5', '1.', '0x1', '١٢', 'NaN'])(
+    'written as "%s" is refused',
+    (text) => {
+      expect(fromVendorAmount(text, 'EGP')).toBeNull();
+    },
+  );
 
   test('of a currency the gateway does not take is refused', () => {
     expect(fromInitiateInput({ ...INPUT, currencyCode: 'JPY' })).toHaveProperty('refused');
@@ -70,7 +87,10 @@ describe('the request to pay', () => {
   });
 
   test('becomes one line of the whole where our lines do not sum to it', () => {
-    expect(body({ amountMinor: 17_100n })).toMatchObject({ cartTotal: '171.00', cartItems: [{ name: 'ord_1001', price: '171.00', quantity: '1' }] });
+    expect(body({ amountMinor: 17_100n })).toMatchObject({
+      cartTotal: '171.00',
+      cartItems: [{ name: 'ord_1001', price: '171.00', quantity: '1' }],
+    });
   });
 
   test('calls riyals SR', () => expect(body({ currencyCode: 'SAR' })['currency']).toBe('SR'));
@@ -78,7 +98,13 @@ describe('the request to pay', () => {
 
 describe('the started payment', () => {
   const started = (payment_data: unknown) =>
-    toInitiatedPayment(readAnswer(InitiatedAnswer, JSON.stringify({ status: 'success', data: { invoice_id: 1000430, invoice_key: '69z', payment_data } }))!, 'Africa/Cairo');
+    toInitiatedPayment(
+      readAnswer(
+        InitiatedAnswer,
+        JSON.stringify({ status: 'success', data: { invoice_id: 1000430, invoice_key: '69z', payment_data } }),
+      )!,
+      'Africa/Cairo',
+    );
 
   test('of Fawry has a code and an expiry read in Cairo, summer time included', () => {
     expect(started({ fawryCode: '981335305', expireDate: '2026-05-08 18:08:02' })).toEqual({
@@ -103,15 +129,27 @@ describe('the started payment', () => {
 });
 
 describe('the state of an invoice', () => {
-  test.each([[1, 'PAID'], ['1', 'PAID'], [true, 'PAID'], [0, 'PENDING'], ['0', 'PENDING']])('paid %j is %s, whatever the texts say', (paid, status) => {
+  test.each([
+    [1, 'PAID'],
+    ['1', 'PAID'],
+    [true, 'PAID'],
+    [0, 'PENDING'],
+    ['0', 'PENDING'],
+  ])('paid %j is %s, whatever the texts say', (paid, status) => {
     expect(invoice({ paid, invoice_status: paid === 1 ? 'unpaid' : 'paid' })).toMatchObject({ status });
   });
 
-  test.each([['expired', 'EXPIRED'], ['canceled', 'FAILED'], ['sleeping', 'PENDING']])('unpaid and %s is %s', (invoice_status, status) => {
+  test.each([
+    ['expired', 'EXPIRED'],
+    ['canceled', 'FAILED'],
+    ['sleeping', 'PENDING'],
+  ])('unpaid and %s is %s', (invoice_status, status) => {
     expect(invoice({ paid: 0, invoice_status })).toMatchObject({ status });
   });
 
-  test.each([2, 'yes', null, undefined, 'paid'])('paid %j is no answer', (paid) => expect(invoice({ paid })).toBeNull());
+  test.each([2, 'yes', null, undefined, 'paid'])('paid %j is no answer', (paid) =>
+    expect(invoice({ paid })).toBeNull(),
+  );
 
   test('without a readable amount or a currency has none, so that it is never settled', () => {
     expect(invoice({ total: '150.005' })).toMatchObject({ status: 'PAID', amountMinor: null });
@@ -119,12 +157,20 @@ describe('the state of an invoice', () => {
   });
 
   test('prefers what was paid over a converted total', () => {
-    expect(invoice({ total: '4800.00', paidAmount: '100.00', paidCurrency: 'USD' })).toMatchObject({ amountMinor: 10_000n, currencyCode: 'USD' });
+    expect(invoice({ total: '4800.00', paidAmount: '100.00', paidCurrency: 'USD' })).toMatchObject({
+      amountMinor: 10_000n,
+      currencyCode: 'USD',
+    });
     expect(invoice({ total: 150.5 })).toMatchObject({ amountMinor: 15_050n });
   });
 });
 
-test.each([[{ payment_id: 'pay_77' }, 'pay_77'], ['{"payment_id":"pay_77"}', 'pay_77'], ['', null], [null, null], ['x', null], [{ payment_id: 7 }, null], [{ payment_id: '"; drop' }, null]])(
-  'the pay load %j names %j',
-  (payload, id) => expect(readPaymentId(payload)).toBe(id),
-);
+test.each([
+  [{ payment_id: 'pay_77' }, 'pay_77'],
+  ['{"payment_id":"pay_77"}', 'pay_77'],
+  ['', null],
+  [null, null],
+  ['x', null],
+  [{ payment_id: 7 }, null],
+  [{ payment_id: '"; drop' }, null],
+])('the pay load %j names %j', (payload, id) => expect(readPaymentId(payload)).toBe(id));

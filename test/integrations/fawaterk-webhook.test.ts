@@ -10,20 +10,44 @@ const CARD_HASH = '81aaf94b01784d45f15de33acbf10dbaf7f84283884bd01215fd8f6b94fbf
 const CREDENTIALS = { API_KEY: 'another_key', VENDOR_KEY: KEY };
 
 const VECTORS = [
-  ['paid', signedText.invoice('1000430', '69zpnFIcIPYNBwG', 'Fawry'), '4526ba135ffcba2b662e3f527ec4be565e91aadf08374d6021d9aa7960f3faa2'],
+  [
+    'paid',
+    signedText.invoice('1000430', '69zpnFIcIPYNBwG', 'Fawry'),
+    '4526ba135ffcba2b662e3f527ec4be565e91aadf08374d6021d9aa7960f3faa2',
+  ],
   ['card', signedText.invoice('1000431', 'aCuZLXjgzdbgZux', 'Visa-Mastercard'), CARD_HASH],
   ['cancel', signedText.cancel('123456', 'Fawry'), '8d78f41ad2f7e54bb17d61364a63f2f0a412ab9ef21d16fc4c5bbd27d758f0cc'],
-  ['refund', signedText.refund('1000431', '50.00', 'EGP'), 'f5a7010a6f0866eb27f2c2c100844ec92819053f6ad3f9d1ce4f52d583fdb43d'],
-  ['token', signedText.token('222111333', '9731673377207107'), '32f91d419d19d03e3839f7ef13a1186133a9a1eec7ebcd3f34d2fbac766cee1a'],
-  ['v3 paid', signedText.transaction('12345', '550e8400-e29b-41d4-a716-446655440000', 'Fawry'), 'c0ed2f18c037c959720598ecdb9c61ab95a02683cb5bd54a1a527efc79a37acc'],
-  ['iframe', signedText.iframe('https://shop.example.com', 'FAWATERAK.19700'), '7101cea66bc8c5cad285567187b86c703ba41104252cb2f24bf14995d208abca'],
+  [
+    'refund',
+    signedText.refund('1000431', '50.00', 'EGP'),
+    'f5a7010a6f0866eb27f2c2c100844ec92819053f6ad3f9d1ce4f52d583fdb43d',
+  ],
+  [
+    'token',
+    signedText.token('222111333', '9731673377207107'),
+    '32f91d419d19d03e3839f7ef13a1186133a9a1eec7ebcd3f34d2fbac766cee1a',
+  ],
+  [
+    'v3 paid',
+    signedText.transaction('12345', '550e8400-e29b-41d4-a716-446655440000', 'Fawry'),
+    'c0ed2f18c037c959720598ecdb9c61ab95a02683cb5bd54a1a527efc79a37acc',
+  ],
+  [
+    'iframe',
+    signedText.iframe('https://shop.example.com', 'FAWATERAK.19700'),
+    '7101cea66bc8c5cad285567187b86c703ba41104252cb2f24bf14995d208abca',
+  ],
 ] as const;
 
 function json(body: unknown, credentials: Record<string, string> = CREDENTIALS): WebhookReading {
   return raw(typeof body === 'string' ? body : JSON.stringify(body), 'application/json', credentials);
 }
 
-function raw(body: string | Uint8Array, contentType?: string, credentials: Record<string, string> = CREDENTIALS): WebhookReading {
+function raw(
+  body: string | Uint8Array,
+  contentType?: string,
+  credentials: Record<string, string> = CREDENTIALS,
+): WebhookReading {
   const headers: Record<string, string> = contentType === undefined ? {} : { 'content-type': contentType };
   return readWebhook(credentials, { headers, body: typeof body === 'string' ? new TextEncoder().encode(body) : body });
 }
@@ -59,7 +83,8 @@ describe('signatures', () => {
 describe('the full bodies of the specification', () => {
   const paid = { kind: 'PAID', gatewayReference: '1000431', dedupeKey: expect.stringContaining('1000431') };
 
-  test('official JSON', () => expect(claim(json(OFFICIAL))).toMatchObject({ ...paid, paymentId: 'pay_77', amountMinor: null }));
+  test('official JSON', () =>
+    expect(claim(json(OFFICIAL))).toMatchObject({ ...paid, paymentId: 'pay_77', amountMinor: null }));
 
   test('official form', () => {
     const body = `hashKey=${CARD_HASH}&invoice_key=aCuZLXjgzdbgZux&invoice_id=1000431&payment_method=Visa-Mastercard&invoice_status=paid&pay_load=`;
@@ -68,7 +93,14 @@ describe('the full bodies of the specification', () => {
   });
 
   test('project variant, with its own spellings and minor units', () => {
-    const body = { invoice_id: 1000431, InvoiceKey: 'aCuZLXjgzdbgZux', PaymentMethod: 'Visa-Mastercard', invoice_status: 'paid', amount_cents: 15000, hashKey: CARD_HASH };
+    const body = {
+      invoice_id: 1000431,
+      InvoiceKey: 'aCuZLXjgzdbgZux',
+      PaymentMethod: 'Visa-Mastercard',
+      invoice_status: 'paid',
+      amount_cents: 15000,
+      hashKey: CARD_HASH,
+    };
     expect(claim(json(body))).toMatchObject({ ...paid, amountMinor: 15_000n, currencyCode: null });
   });
 });
@@ -76,8 +108,19 @@ describe('the full bodies of the specification', () => {
 describe('every hook in both dialects', () => {
   test('a failed hook carries its reason', () => {
     const { invoice_status: _status, ...rest } = OFFICIAL;
-    const failed = { ...rest, amount: '150.00', paidCurrency: 'EGP', errorMessage: 'Declined', response: { code: '05' } };
-    expect(claim(json(failed))).toMatchObject({ kind: 'FAILED', failureReason: 'Declined', amountMinor: 15_000n, currencyCode: 'EGP' });
+    const failed = {
+      ...rest,
+      amount: '150.00',
+      paidCurrency: 'EGP',
+      errorMessage: 'Declined',
+      response: { code: '05' },
+    };
+    expect(claim(json(failed))).toMatchObject({
+      kind: 'FAILED',
+      failureReason: 'Declined',
+      amountMinor: 15_000n,
+      currencyCode: 'EGP',
+    });
   });
 
   test('a pending hook of a cash method is pending', () => {
@@ -88,18 +131,39 @@ describe('every hook in both dialects', () => {
     expect(claim(json({ ...OFFICIAL, invoice_status: 'half-paid' })).kind).toBe('OTHER');
   });
 
-  test.each([['EXPIRED', 'EXPIRED'], ['CANCELED', 'CANCELLED'], ['ASLEEP', 'OTHER']])('a cancel hook with status %s is %s, by text or number', (status, kind) => {
-    const body = { hashKey: VECTORS[2][2], referenceId: '123456', status, paymentMethod: 'Fawry', pay_load: '{"payment_id":"pay_9"}' };
+  test.each([
+    ['EXPIRED', 'EXPIRED'],
+    ['CANCELED', 'CANCELLED'],
+    ['ASLEEP', 'OTHER'],
+  ])('a cancel hook with status %s is %s, by text or number', (status, kind) => {
+    const body = {
+      hashKey: VECTORS[2][2],
+      referenceId: '123456',
+      status,
+      paymentMethod: 'Fawry',
+      pay_load: '{"payment_id":"pay_9"}',
+    };
     for (const referenceId of ['123456', 123456]) {
-      expect(claim(json({ ...body, referenceId }))).toMatchObject({ kind, referenceCode: '123456', gatewayReference: null, paymentId: 'pay_9' });
+      expect(claim(json({ ...body, referenceId }))).toMatchObject({
+        kind,
+        referenceCode: '123456',
+        gatewayReference: null,
+        paymentId: 'pay_9',
+      });
     }
     expect(claim(json({ ...body, transactionId: 1000431, transactionKey: 'k' })).gatewayReference).toBe('1000431');
   });
 
   test('a refund hook verifies with the digits it was written with', () => {
-    const body = (amount: string): string => `{"hashKey":"${VECTORS[3][2]}","transactionId":1000431,"amount":${amount},"currency":"EGP","status":1,"reason":"Other","approvedAt":"2026-05-08 18:08:02"}`;
+    const body = (amount: string): string =>
+      `{"hashKey":"${VECTORS[3][2]}","transactionId":1000431,"amount":${amount},"currency":"EGP","status":1,"reason":"Other","approvedAt":"2026-05-08 18:08:02"}`;
     for (const amount of ['"50.00"', '50.00']) {
-      expect(claim(json(body(amount)))).toMatchObject({ kind: 'REFUNDED', gatewayReference: '1000431', amountMinor: 5_000n, currencyCode: 'EGP' });
+      expect(claim(json(body(amount)))).toMatchObject({
+        kind: 'REFUNDED',
+        gatewayReference: '1000431',
+        amountMinor: 5_000n,
+        currencyCode: 'EGP',
+      });
     }
     const asNumber = { ...JSON.parse(body('1')), hashKey: sign(KEY, signedText.refund('1000431', '50', 'EGP')) };
     expect(claim(json(JSON.stringify(asNumber).replace('"amount":1', '"amount":50.00'))).amountMinor).toBe(5_000n);
@@ -107,13 +171,33 @@ describe('every hook in both dialects', () => {
   });
 
   test('a token hook is news of another kind', () => {
-    const body = { customerUniqueId: '222111333', customerCard: '5123xxxx', customerCardToken: '9731673377207107', cardBrand: 'MC', cardTokenUniqueId: 'u', hashKey: VECTORS[4][2] };
+    const body = {
+      customerUniqueId: '222111333',
+      customerCard: '5123xxxx',
+      customerCardToken: '9731673377207107',
+      cardBrand: 'MC',
+      cardTokenUniqueId: 'u',
+      hashKey: VECTORS[4][2],
+    };
     expect(claim(json(body)).kind).toBe('OTHER');
   });
 
   test.each(['transactionHashKey', 'hashKey'])('a version 3 transaction verifies by %s', (field) => {
-    const body = { transaction_id: 12345, transaction_key: '550e8400-e29b-41d4-a716-446655440000', payment_method: 'Fawry', status: 'paid', paidAmount: '150.00', paidCurrency: 'SR', [field]: VECTORS[5][2] };
-    expect(claim(json(body))).toMatchObject({ kind: 'PAID', gatewayReference: '12345', amountMinor: 15_000n, currencyCode: 'SAR' });
+    const body = {
+      transaction_id: 12345,
+      transaction_key: '550e8400-e29b-41d4-a716-446655440000',
+      payment_method: 'Fawry',
+      status: 'paid',
+      paidAmount: '150.00',
+      paidCurrency: 'SR',
+      [field]: VECTORS[5][2],
+    };
+    expect(claim(json(body))).toMatchObject({
+      kind: 'PAID',
+      gatewayReference: '12345',
+      amountMinor: 15_000n,
+      currencyCode: 'SAR',
+    });
   });
 
   test('the vendor key may equal the API key', () => {
@@ -134,7 +218,9 @@ describe('the old dialect, with the key in clear', () => {
   test('never outranks a hash that does not match', () => {
     const both = { ...old, hashKey: CARD_HASH.replace('8', '9') };
     expect(json(both, { ...CREDENTIALS, ACCEPT_LEGACY_API_KEY: 'true' }).verdict).toBe('BAD_SIGNATURE');
-    expect(json({ ...old, api_key: 'wrong' }, { ...CREDENTIALS, ACCEPT_LEGACY_API_KEY: 'true' }).verdict).toBe('BAD_SIGNATURE');
+    expect(json({ ...old, api_key: 'wrong' }, { ...CREDENTIALS, ACCEPT_LEGACY_API_KEY: 'true' }).verdict).toBe(
+      'BAD_SIGNATURE',
+    );
   });
 });
 
@@ -176,21 +262,37 @@ describe('what is not believed', () => {
   });
 
   test('spellings that agree are one field', () => {
-    expect(claim(json({ ...OFFICIAL, InvoiceId: '1000431', amount_cents: '15000', paidAmount: 150, paidCurrency: 'EGP' })).amountMinor).toBe(15_000n);
+    expect(
+      claim(json({ ...OFFICIAL, InvoiceId: '1000431', amount_cents: '15000', paidAmount: 150, paidCurrency: 'EGP' }))
+        .amountMinor,
+    ).toBe(15_000n);
   });
 
   test('no detail quotes the body or a key', () => {
-    const readings = [json({ ...OFFICIAL, hashKey: 'secret-hash' }), json({ ...OFFICIAL, api_key: KEY, hashKey: '' }), json({ ...OFFICIAL, paidAmount: KEY })];
+    const readings = [
+      json({ ...OFFICIAL, hashKey: 'secret-hash' }),
+      json({ ...OFFICIAL, api_key: KEY, hashKey: '' }),
+      json({ ...OFFICIAL, paidAmount: KEY }),
+    ];
     expect(JSON.stringify(readings)).not.toMatch(/secret-hash|fwk_test/);
   });
 });
 
 describe('the dedupe key', () => {
   test('is the same for the same fact in another form, and another for another fact', () => {
-    const form = new URLSearchParams(Object.entries(OFFICIAL).map(([name, value]): [string, string] => [name, typeof value === 'object' ? '' : String(value)])).toString();
+    const form = new URLSearchParams(
+      Object.entries(OFFICIAL).map(([name, value]): [string, string] => [
+        name,
+        typeof value === 'object' ? '' : String(value),
+      ]),
+    ).toString();
     const same = claim(raw(form, 'application/x-www-form-urlencoded')).dedupeKey;
     expect(claim(json(OFFICIAL)).dedupeKey).toBe(same);
-    const others = [{ invoice_status: 'pending' }, { errorMessage: 'no', invoice_status: 'failed' }, { paidAmount: '1.00', paidCurrency: 'EGP' }];
+    const others = [
+      { invoice_status: 'pending' },
+      { errorMessage: 'no', invoice_status: 'failed' },
+      { paidAmount: '1.00', paidCurrency: 'EGP' },
+    ];
     const keys = new Set([same, ...others.map((change) => claim(json({ ...OFFICIAL, ...change })).dedupeKey)]);
     expect(keys.size).toBe(4);
   });

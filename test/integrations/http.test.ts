@@ -22,8 +22,13 @@ async function serve(handler: http.RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`;
 }
 
-async function failure(url: string, call: { timeoutMs: number; maxBytes?: number; signal?: AbortSignal }): Promise<OutboundFailure> {
-  const error: unknown = await outbound.send({ method: 'POST', url, body: '{}' }, call).catch((reason: unknown) => reason);
+async function failure(
+  url: string,
+  call: { timeoutMs: number; maxBytes?: number; signal?: AbortSignal },
+): Promise<OutboundFailure> {
+  const error: unknown = await outbound
+    .send({ method: 'POST', url, body: '{}' }, call)
+    .catch((reason: unknown) => reason);
   if (!(error instanceof OutboundFailure)) throw new Error('expected an OutboundFailure');
   return error;
 }
@@ -31,14 +36,21 @@ async function failure(url: string, call: { timeoutMs: number; maxBytes?: number
 describe('an outside call', () => {
   test('brings back status, headers and body, and sends the body whole', async () => {
     const url = await serve((incoming, response) => {
-      incoming.setEncoding('utf8').on('data', (text: string) => response.writeHead(201, { 'X-Seen': text }).end('فوري'));
+      incoming
+        .setEncoding('utf8')
+        .on('data', (text: string) => response.writeHead(201, { 'X-Seen': text }).end('فوري'));
     });
-    const answer = await outbound.send({ method: 'POST', url, headers: { 'x-a': 'b' }, body: 'ü' }, { timeoutMs: 1_000 });
+    const answer = await outbound.send(
+      { method: 'POST', url, headers: { 'x-a': 'b' }, body: 'ü' },
+      { timeoutMs: 1_000 },
+    );
     expect(answer).toMatchObject({ status: 201, body: 'فوري' });
   });
 
   test('does not follow a redirect, so that no credential travels to a host nobody configured', async () => {
-    const url = await serve((_incoming, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end());
+    const url = await serve((_incoming, response) =>
+      response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
+    );
     expect(await outbound.send({ method: 'GET', url }, { timeoutMs: 1_000 })).toMatchObject({ status: 302 });
   });
 
@@ -78,15 +90,26 @@ describe('an outside call', () => {
 
   test('is not read past its bound', async () => {
     const url = await serve((_incoming, response) => response.end('x'.repeat(5_000)));
-    expect(await failure(url, { timeoutMs: 1_000, maxBytes: 4_999 })).toMatchObject({ code: 'ANSWER_TOO_LARGE', reached: 'maybe' });
-    expect((await outbound.send({ method: 'GET', url }, { timeoutMs: 1_000, maxBytes: 5_000 })).body).toHaveLength(5_000);
+    expect(await failure(url, { timeoutMs: 1_000, maxBytes: 4_999 })).toMatchObject({
+      code: 'ANSWER_TOO_LARGE',
+      reached: 'maybe',
+    });
+    expect((await outbound.send({ method: 'GET', url }, { timeoutMs: 1_000, maxBytes: 5_000 })).body).toHaveLength(
+      5_000,
+    );
   });
 
   test('that is cancelled ends at once: before sending it did not arrive, after it may have', async () => {
     const controller = new AbortController();
     const url = await serve(() => controller.abort());
-    expect(await failure(url, { timeoutMs: 5_000, signal: controller.signal })).toMatchObject({ code: 'ABORTED', reached: 'maybe' });
-    expect(await failure(url, { timeoutMs: 5_000, signal: AbortSignal.abort() })).toMatchObject({ code: 'ABORTED', reached: 'no' });
+    expect(await failure(url, { timeoutMs: 5_000, signal: controller.signal })).toMatchObject({
+      code: 'ABORTED',
+      reached: 'maybe',
+    });
+    expect(await failure(url, { timeoutMs: 5_000, signal: AbortSignal.abort() })).toMatchObject({
+      code: 'ABORTED',
+      reached: 'no',
+    });
   });
 
   test.each(['file:///etc/passwd', 'ftp://127.0.0.1/', 'nowhere', ''])('to "%s" is refused', async (url) => {

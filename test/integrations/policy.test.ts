@@ -47,7 +47,11 @@ describe('repeating', () => {
   });
 
   test('a refusal and a rate limit are answers: they are not argued with', async () => {
-    for (const outcome of [REFUSED, { ...REFUSED, reason: 'rateLimited' }, { ...REFUSED, reason: 'misconfigured' }] as const) {
+    for (const outcome of [
+      REFUSED,
+      { ...REFUSED, reason: 'rateLimited' },
+      { ...REFUSED, reason: 'misconfigured' },
+    ] as const) {
       const work = scripted(outcome, DONE);
       await policyWith().policy.run(SAFE, CALL, work);
       expect(work.calls).toBe(1);
@@ -76,16 +80,23 @@ describe('the circuit', () => {
     for (let call = 0; call < 3; call++) await policy.run(UNSAFE, CALL, failing);
     expect(policy.snapshot()).toMatchObject({ circuit: 'OPEN', status: 'down' });
     const working = scripted(DONE);
-    expect(await policy.run(UNSAFE, CALL, working)).toMatchObject({ kind: 'notDone', reason: 'unavailable', detail: 'the circuit is open' });
+    expect(await policy.run(UNSAFE, CALL, working)).toMatchObject({
+      kind: 'notDone',
+      reason: 'unavailable',
+      detail: 'the circuit is open',
+    });
     expect(working.calls).toBe(0);
-    await expect.poll(async () => (await policy.run(UNSAFE, CALL, working)).kind, { timeout: 2_000, interval: 10 }).toBe('done');
+    await expect
+      .poll(async () => (await policy.run(UNSAFE, CALL, working)).kind, { timeout: 2_000, interval: 10 })
+      .toBe('done');
     expect(policy.snapshot()).toMatchObject({ circuit: 'CLOSED', status: 'healthy' });
   });
 
-  test('stays closed for refusals, wrong credentials and rate limits: they are one tenant\'s affair', async () => {
+  test("stays closed for refusals, wrong credentials and rate limits: they are one tenant's affair", async () => {
     const { policy } = policyWith();
     for (const reason of ['rejected', 'misconfigured', 'rateLimited'] as const) {
-      for (let call = 0; call < 10; call++) await policy.run(UNSAFE, CALL, scripted({ kind: 'notDone', reason, detail: '' }));
+      for (let call = 0; call < 10; call++)
+        await policy.run(UNSAFE, CALL, scripted({ kind: 'notDone', reason, detail: '' }));
     }
     expect(policy.snapshot().circuit).toBe('CLOSED');
   });
@@ -104,7 +115,10 @@ describe('crowding', () => {
     const gate = Promise.withResolvers<Outcome<string>>();
     const first = policy.run(UNSAFE, CALL, () => gate.promise);
     const waiting = scripted(DONE);
-    expect(await policy.run(UNSAFE, { timeoutMs: 30 }, waiting)).toMatchObject({ kind: 'notDone', reason: 'unavailable' });
+    expect(await policy.run(UNSAFE, { timeoutMs: 30 }, waiting)).toMatchObject({
+      kind: 'notDone',
+      reason: 'unavailable',
+    });
     gate.resolve(DONE);
     await first;
     await policy.run(UNSAFE, CALL, scripted(DONE));
@@ -116,12 +130,15 @@ describe('crowding', () => {
     const { policy } = policyWith({ concurrentMax: 1, queuedMax: 0 });
     const gate = Promise.withResolvers<Outcome<string>>();
     const first = policy.run(UNSAFE, CALL, () => gate.promise);
-    expect(await policy.run(UNSAFE, CALL, scripted(DONE))).toMatchObject({ kind: 'notDone', detail: 'too many calls are under way' });
+    expect(await policy.run(UNSAFE, CALL, scripted(DONE))).toMatchObject({
+      kind: 'notDone',
+      detail: 'too many calls are under way',
+    });
     gate.resolve(DONE);
     expect(await first).toEqual(DONE);
   });
 
-  test('a queued call runs in its own caller\'s context, so that the guard looks at the right transaction', async () => {
+  test("a queued call runs in its own caller's context, so that the guard looks at the right transaction", async () => {
     const { policy } = policyWith({ concurrentMax: 1 });
     const caller = new AsyncLocalStorage<string>();
     const gate = Promise.withResolvers<Outcome<string>>();
@@ -130,7 +147,10 @@ describe('crowding', () => {
       seen.push(caller.getStore());
       return gate.promise;
     };
-    const both = [caller.run('first', () => policy.run(UNSAFE, CALL, work)), caller.run('second', () => policy.run(UNSAFE, CALL, work))];
+    const both = [
+      caller.run('first', () => policy.run(UNSAFE, CALL, work)),
+      caller.run('second', () => policy.run(UNSAFE, CALL, work)),
+    ];
     gate.resolve(DONE);
     await Promise.all(both);
     expect(seen).toEqual(['first', 'second']);
@@ -139,7 +159,8 @@ describe('crowding', () => {
 
 describe('rate limits', () => {
   const answer = (status: number, headers: Record<string, string>): OutboundResponse => ({ status, headers, body: '' });
-  const ask = (key: string) => ({ method: 'GET', url: 'http://one.example/x', headers: { authorization: key } }) as const;
+  const ask = (key: string) =>
+    ({ method: 'GET', url: 'http://one.example/x', headers: { authorization: key } }) as const;
 
   test('an account that got a 429 is left alone until the time it named; others go on', async () => {
     let now = 1_000_000;
@@ -166,9 +187,19 @@ describe('rate limits', () => {
 describe('what can be seen', () => {
   test('nothing is claimed before the first call; then time and duration of the last one', async () => {
     const { policy } = policyWith();
-    expect(policy.snapshot()).toEqual({ status: 'idle', circuit: 'CLOSED', lastResponseMs: null, lastCheckedAt: null, rateLimitRemaining: null });
+    expect(policy.snapshot()).toEqual({
+      status: 'idle',
+      circuit: 'CLOSED',
+      lastResponseMs: null,
+      lastCheckedAt: null,
+      rateLimitRemaining: null,
+    });
     await policy.run(SAFE, CALL, scripted(DONE));
-    expect(policy.snapshot()).toMatchObject({ status: 'healthy', lastResponseMs: expect.any(Number), lastCheckedAt: expect.any(Date) });
+    expect(policy.snapshot()).toMatchObject({
+      status: 'healthy',
+      lastResponseMs: expect.any(Number),
+      lastCheckedAt: expect.any(Date),
+    });
     await policy.run(UNSAFE, CALL, scripted(DOWN));
     expect(policy.snapshot().status).toBe('degraded');
   });

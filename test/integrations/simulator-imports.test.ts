@@ -6,7 +6,8 @@ import { PAYMENT_GATEWAYS } from '../../src/integrations/registry.ts';
 import { SIMULATORS } from '../../src/integrations/simulators.ts';
 
 /**
- * A simulator written from the client would repeat its mistakes and agree with them. So it may see the shared machinery, its own
+ * A simulator written from the client would repeat its mistakes and agree with them. So it may see the shared
+ * machinery, its own
  * files and packages, and nothing of ours beside the outbound http module.
  */
 const ROOT = fileURLToPath(new URL('../../src/integrations/', import.meta.url));
@@ -32,11 +33,22 @@ test.each(files)('%s imports nothing that our clients are made of', (file) => {
   expect(forbidden(file, fs.readFileSync(path.join(ROOT, file), 'utf8'))).toEqual([]);
 });
 
-test.each(['./client.ts', './wire.ts', './map.ts', './signature.ts', './money.ts', '../contract.ts', '../policy.ts', '../../db.ts'])('the rule finds %s', (specifier) => {
+test.each([
+  './client.ts',
+  './wire.ts',
+  './map.ts',
+  './signature.ts',
+  './money.ts',
+  '../contract.ts',
+  '../policy.ts',
+  '../../db.ts',
+])('the rule finds %s', (specifier) => {
   expect(forbidden('fawaterk/simulator.ts', `import { x } from '${specifier}';`)).toEqual([specifier]);
   expect(forbidden('fawaterk/simulator.ts', `const x = await import('${specifier}');`)).toEqual([specifier]);
 });
 
 test('every integration has a simulator where the registry says it is', () => {
-  expect(PAYMENT_GATEWAYS.map((one) => one.simulatorPath.split('/')[1]).toSorted()).toEqual(Object.keys(SIMULATORS).toSorted());
+  expect(PAYMENT_GATEWAYS.map((one) => one.simulatorPath.split('/')[1]).toSorted()).toEqual(
+    Object.keys(SIMULATORS).toSorted(),
+  );
 });

@@ -2,7 +2,9 @@
  * A webhook body as flat fields, within limits of size, depth and number, from JSON or a form. Numbers keep the digits
  * they were written with, because the signature covers the written text (`50.00` is not `50`).
  */
-export type HookField = { readonly kind: 'text' | 'number'; readonly text: string } | { readonly kind: 'nested'; readonly value: unknown };
+export type HookField =
+  | { readonly kind: 'text' | 'number'; readonly text: string }
+  | { readonly kind: 'nested'; readonly value: unknown };
 
 export type HookBody = ReadonlyMap<string, HookField>;
 

@@ -54,18 +54,44 @@ export function createFawaterkClient(options: FawaterkOptions): PaymentGatewayCl
     credentialNames: FAWATERK_CREDENTIALS,
     secretBodyFields: FAWATERK_SECRET_FIELDS,
     listMethods: (connection, call) =>
-      ask({ connection, call, method: 'GET', path: '/getPaymentmethods', effect: false, shape: MethodsAnswer, convert: toMethods }),
+      ask({
+        connection,
+        call,
+        method: 'GET',
+        path: '/getPaymentmethods',
+        effect: false,
+        shape: MethodsAnswer,
+        convert: toMethods,
+      }),
     initiate: async (connection, input, call) => {
       const asked = fromInitiateInput(input);
       if ('refused' in asked) return { kind: 'notDone', reason: 'rejected', detail: asked.refused };
       const convert = (answer: z.infer<typeof InitiatedAnswer>) => toInitiatedPayment(answer, timeZone);
-      return ask({ connection, call, method: 'POST', path: '/invoiceInitPay', body: asked.body, effect: true, shape: InitiatedAnswer, convert });
+      return ask({
+        connection,
+        call,
+        method: 'POST',
+        path: '/invoiceInitPay',
+        body: asked.body,
+        effect: true,
+        shape: InitiatedAnswer,
+        convert,
+      });
     },
     lookUp: async (connection, gatewayReference, call) => {
-      if (!/^\d{1,15}$/.test(gatewayReference)) return { kind: 'notDone', reason: 'rejected', detail: 'the reference is no invoice id' };
+      if (!/^\d{1,15}$/.test(gatewayReference))
+        return { kind: 'notDone', reason: 'rejected', detail: 'the reference is no invoice id' };
       const path = `/getInvoiceData/${gatewayReference}`;
       const convert = (answer: z.infer<typeof InvoiceAnswer>) => toPaymentState(answer, timeZone);
-      const outcome = await ask({ connection, call, method: 'GET', path, effect: false, shape: InvoiceAnswer, convert });
+      const outcome = await ask({
+        connection,
+        call,
+        method: 'GET',
+        path,
+        effect: false,
+        shape: InvoiceAnswer,
+        convert,
+      });
       // An answer about another invoice is nonsense, whatever it says.
       return outcome.kind === 'done' && outcome.value.gatewayReference !== gatewayReference
         ? { kind: 'notDone', reason: 'unavailable', detail: 'the answer is about another invoice' }
@@ -89,7 +115,8 @@ interface Question<A, T> {
 
 async function exchange<A, T>(options: FawaterkOptions, question: Question<A, T>): Promise<Outcome<T>> {
   const apiKey = question.connection.credentials['API_KEY'];
-  if (!apiKey || !/^[\x21-\x7e]+$/.test(apiKey)) return { kind: 'notDone', reason: 'misconfigured', detail: 'API_KEY is missing or unusable' };
+  if (!apiKey || !/^[\x21-\x7e]+$/.test(apiKey))
+    return { kind: 'notDone', reason: 'misconfigured', detail: 'API_KEY is missing or unusable' };
   const request: OutboundRequest = {
     method: question.method,
     url: `${apiBase(question.connection.baseUrl)}${question.path}`,
@@ -110,7 +137,10 @@ async function exchange<A, T>(options: FawaterkOptions, question: Question<A, T>
   return judge(response, question, options.clock);
 }
 
-/** What no answer means: a call that never left was not done; one that may have arrived and has an effect is unknown. */
+/**
+ * What no answer means: a call that never left was not done; one that may have arrived and has an effect is
+ * unknown.
+ */
 function unanswered(failure: OutboundFailure, effect: boolean): Outcome<never> {
   if (failure.code === 'RATE_LIMITED') return notDone('rateLimited', failure.message, failure.retryAt);
   if (failure.code === 'INVALID_REQUEST') return notDone('misconfigured', failure.message);
@@ -136,7 +166,10 @@ function judge<A, T>(response: OutboundResponse, question: Question<A, T>, clock
   if (status >= 300 && status < 500) {
     return refusal !== null
       ? notDone('rejected', `refused (${status}): ${sentence(refusal, question.connection)}`)
-      : notDone(status === 400 || status === 422 ? 'rejected' : 'misconfigured', `an answer of ${status} without a reason`);
+      : notDone(
+          status === 400 || status === 422 ? 'rejected' : 'misconfigured',
+          `an answer of ${status} without a reason`,
+        );
   }
   return unreadable(status, question.effect);
 }
@@ -154,7 +187,11 @@ function notDone(reason: NotDoneReason, detail: string, retryAt?: Date): Outcome
 function sentence(answer: z.infer<typeof ErrorAnswer>, connection: GatewayConnection): string {
   const { message } = answer;
   const said =
-    typeof message === 'string' ? message : Object.keys(message ?? { 'no reason given': '' }).slice(0, 10).join(', ');
+    typeof message === 'string'
+      ? message
+      : Object.keys(message ?? { 'no reason given': '' })
+          .slice(0, 10)
+          .join(', ');
   const secrets = Object.values(connection.credentials).filter((value) => value.length >= 4 && value !== 'true');
   return secrets.reduce((text, secret) => text.replaceAll(secret, '[secret]'), said).slice(0, 200);
 }

@@ -11,7 +11,8 @@ export function toMethods(answer: z.infer<typeof MethodsAnswer>): GatewayMethod[
     id: method.paymentId,
     nameEn: method.name_en,
     nameAr: method.name_ar || null,
-    kind: method.redirect === true || method.redirect === 'true' || method.redirect === '1' ? 'REDIRECT' : 'REFERENCE_CODE',
+    kind:
+      method.redirect === true || method.redirect === 'true' || method.redirect === '1' ? 'REDIRECT' : 'REFERENCE_CODE',
     logoUrl: webUrl(method.logo ?? null),
   }));
 }
@@ -57,7 +58,8 @@ interface Line {
 
 /**
  * The vendor checks that price times quantity sums to cartTotal. Where our total differs from our lines (tax added on
- * the total, a discount, a partial payment) the cart becomes one line of the whole amount, because an order must not be unpayable for its arithmetic.
+ * the total, a discount, a partial payment) the cart becomes one line of the whole amount, because an order
+ * must not be unpayable for its arithmetic.
  * Null where an amount does not fit.
  */
 function linesThatSum(input: InitiateInput): Line[] | null {

@@ -23,7 +23,10 @@ export function fromVendorCurrency(code: string): string {
   return upper === 'SR' ? 'SAR' : upper;
 }
 
-/** Major units with exactly two decimals, `"150.00"`. Null where the amount does not fit two decimals or is negative. */
+/**
+ * Major units with exactly two decimals, `"150.00"`. Null where the amount does not fit two decimals or is
+ * negative.
+ */
 export function toVendorAmount(amountMinor: bigint, currencyCode: string): string | null {
   const exponent = EXPONENTS[currencyCode];
   if (exponent === undefined || amountMinor < 0n) return null;

@@ -2,11 +2,13 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /**
  * Fawaterk signs five kinds of text, all HMAC-SHA256 with the vendor key, values raw, labels as written here
- * (payment-gateways.md 1.5, 1.7). None covers status, amount of a payment, or time: a valid signature proves origin only.
+ * (payment-gateways.md 1.5, 1.7). None covers status, amount of a payment, or time: a valid signature proves
+ * origin only.
  */
 export const signedText = {
   invoice: (id: string, key: string, method: string) => `InvoiceId=${id}&InvoiceKey=${key}&PaymentMethod=${method}`,
-  transaction: (id: string, key: string, method: string) => `TransactionId=${id}&TransactionKey=${key}&PaymentMethod=${method}`,
+  transaction: (id: string, key: string, method: string) =>
+    `TransactionId=${id}&TransactionKey=${key}&PaymentMethod=${method}`,
   cancel: (referenceId: string, method: string) => `referenceId=${referenceId}&PaymentMethod=${method}`,
   refund: (transactionId: string, amount: string, currency: string) =>
     `transactionId=${transactionId}&amount=${amount}&currency=${currency}`,

@@ -16,14 +16,17 @@ export function checkOut(ledger: Ledger, account: string, body: string, withMeth
   if (fields === null) return { cartTotal: ['The cart total field is required.'] };
   const faults: Faults = {};
   const complain = (field: string, text: string): void => void (faults[field] ??= []).push(text);
-  const method = withMethod ? METHODS.find((one) => String(one.id) === String(fields['payment_method_id'])) : METHODS[0];
+  const method = withMethod
+    ? METHODS.find((one) => String(one.id) === String(fields['payment_method_id']))
+    : METHODS[0];
   if (!method) complain('payment_method_id', 'The selected payment method id is invalid.');
   if (!CURRENCIES.includes(String(fields['currency']))) complain('currency', 'The selected currency is invalid.');
   const customer = checkCustomer(fields['customer'], method, complain);
   const total = checkCart(fields, complain);
   const redirects = objectOf(fields['redirectionUrls']) ?? {};
   for (const name of ['successUrl', 'failUrl', 'pendingUrl', 'webhookUrl']) {
-    if (filled(redirects[name]) && URL.parse(String(redirects[name])) === null) complain(`redirectionUrls.${name}`, 'The format is invalid.');
+    if (filled(redirects[name]) && URL.parse(String(redirects[name])) === null)
+      complain(`redirectionUrls.${name}`, 'The format is invalid.');
   }
   checkOptional(fields, complain);
   if (Object.keys(faults).length > 0 || !method) return faults;
@@ -42,8 +45,10 @@ function checkCustomer(value: unknown, method: Method | undefined, complain: Com
   if (text('first_name') === null) complain('customer.first_name', 'The customer.first_name field is required.');
   if (text('last_name') === null) complain('customer.last_name', 'The customer.last_name field is required.');
   const email = text('email');
-  if (email !== null && !/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(email)) complain('customer.email', 'The customer.email must be a valid email address.');
-  if (method?.name === 'Meeza' && text('phone') === null) complain('customer.phone', 'The customer.phone field is required.');
+  if (email !== null && !/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(email))
+    complain('customer.email', 'The customer.email must be a valid email address.');
+  if (method?.name === 'Meeza' && text('phone') === null)
+    complain('customer.phone', 'The customer.phone field is required.');
   return { firstName: text('first_name') ?? '', lastName: text('last_name') ?? '', email, phone: text('phone') };
 }
 
@@ -62,14 +67,17 @@ function checkCart(fields: Fields, complain: Complain): number {
     if (!/^[1-9]\d{0,8}$/.test(quantity)) complain(`cartItems.${index}.quantity`, 'The quantity must be at least 1.');
     sum += (price ?? 0) * Number(quantity);
   });
-  if (total !== null && items.length > 0 && sum !== total) complain('cartTotal', "Your cart total doesn't match the items total.");
+  if (total !== null && items.length > 0 && sum !== total)
+    complain('cartTotal', "Your cart total doesn't match the items total.");
   return total ?? 0;
 }
 
 function checkOptional(fields: Fields, complain: Complain): void {
   const { due_date: due, frequency } = fields;
-  if (filled(due) && !/^\d{4}-\d{2}-\d{2}$/.test(String(due))) complain('due_date', 'The due date does not match the format Y-m-d.');
-  if (filled(frequency) && !FREQUENCIES.includes(String(frequency))) complain('frequency', 'The selected frequency is invalid.');
+  if (filled(due) && !/^\d{4}-\d{2}-\d{2}$/.test(String(due)))
+    complain('due_date', 'The due date does not match the format Y-m-d.');
+  if (filled(frequency) && !FREQUENCIES.includes(String(frequency)))
+    complain('frequency', 'The selected frequency is invalid.');
 }
 
 interface Checked {
@@ -82,7 +90,10 @@ interface Checked {
 
 function makeInvoice(ledger: Ledger, account: string, checked: Checked): Invoice {
   const nth = ledger.nextInvoice(account);
-  const digits = (name: string): string => BigInt(`0x${ledger.derive(account, `${name}:${nth}`).slice(0, 14)}`).toString().padStart(9, '0');
+  const digits = (name: string): string =>
+    BigInt(`0x${ledger.derive(account, `${name}:${nth}`).slice(0, 14)}`)
+      .toString()
+      .padStart(9, '0');
   const now = ledger.now(account);
   const text = (value: unknown): string | null => (filled(value) ? String(value) : null);
   const reference = !checked.method.redirect;
@@ -90,7 +101,10 @@ function makeInvoice(ledger: Ledger, account: string, checked: Checked): Invoice
     account,
     // Every account has a million numbers of its own, within 31 bits as the vendor's are.
     id: 1_000_000 * (1 + (Number.parseInt(ledger.derive(account, 'numbers').slice(0, 8), 16) % 2_000)) + nth,
-    key: Buffer.from(ledger.derive(account, `key:${nth}`), 'hex').toString('base64').replace(/[^A-Za-z0-9]/g, '').slice(0, 15),
+    key: Buffer.from(ledger.derive(account, `key:${nth}`), 'hex')
+      .toString('base64')
+      .replace(/[^A-Za-z0-9]/g, '')
+      .slice(0, 15),
     method: { id: checked.method.id, name: checked.method.name },
     currency: String(checked.fields['currency']),
     totalCents: checked.totalCents,
@@ -117,7 +131,10 @@ export function paymentData(invoice: Invoice, payPage: string): Fields {
   if (invoice.method.name === 'Fawry') return { fawryCode: invoice.code, expireDate: invoice.expireDate };
   if (invoice.method.name === 'Meeza') {
     const amount = majorUnits(invoice.totalCents);
-    return { meezaReference: Number(invoice.code), meezaQrCode: `00020101021226${invoice.code ?? ''}5303818540${amount.length}${amount}5802EG` };
+    return {
+      meezaReference: Number(invoice.code),
+      meezaQrCode: `00020101021226${invoice.code ?? ''}5303818540${amount.length}${amount}5802EG`,
+    };
   }
   return { redirectTo: payPage };
 }

@@ -14,12 +14,16 @@ export interface HookFacts {
 type Fields = Record<string, unknown>;
 
 function hash(account: Account, text: string): string {
-  return createHmac('sha256', account.vendorKey ?? account.apiKey).update(text).digest('hex');
+  return createHmac('sha256', account.vendorKey ?? account.apiKey)
+    .update(text)
+    .digest('hex');
 }
 
 function origin({ account, invoice }: HookFacts): Fields {
   if (account.dialect === 'legacy') return { api_key: account.vendorKey ?? account.apiKey };
-  return { hashKey: hash(account, `InvoiceId=${invoice.id}&InvoiceKey=${invoice.key}&PaymentMethod=${invoice.method.name}`) };
+  return {
+    hashKey: hash(account, `InvoiceId=${invoice.id}&InvoiceKey=${invoice.key}&PaymentMethod=${invoice.method.name}`),
+  };
 }
 
 function paidFields(facts: HookFacts): Fields {
@@ -77,7 +81,8 @@ function cancelFields({ invoice, account, reference }: HookFacts): Fields {
 }
 
 /**
- * The hooks of one event, with what the fault does to them. A forged one goes first and claims what did not happen: after a failure
+ * The hooks of one event, with what the fault does to them. A forged one goes first and claims what did not
+ * happen: after a failure
  * "paid" under the failure's own valid hash, after a payment "paid" under a hash of another key.
  */
 export function hooksOf(action: 'pay' | 'fail' | 'expire', facts: HookFacts, fault: Fault | null): OutgoingHook[] {

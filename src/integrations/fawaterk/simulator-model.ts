@@ -11,12 +11,21 @@ export const AccountSettings = z.strictObject({
   apiKey: z.string().min(8).max(200),
   /** Signs the webhooks; the real vendor signs with the API key, which is what an absent one means. */
   vendorKey: z.string().min(8).max(200).optional(),
-  webhookUrls: z.strictObject({ paid: hookUrl, failed: hookUrl, cancel: hookUrl, refund: hookUrl }).partial().default({}),
+  webhookUrls: z
+    .strictObject({ paid: hookUrl, failed: hookUrl, cancel: hookUrl, refund: hookUrl })
+    .partial()
+    .default({}),
   /** Major units added to what the customer pays, such as "5.00": the paid amount then exceeds cartTotal. */
-  commissionOnCustomer: z.string().regex(/^\d{1,9}(\.\d{1,2})?$/).optional(),
+  commissionOnCustomer: z
+    .string()
+    .regex(/^\d{1,9}(\.\d{1,2})?$/)
+    .optional(),
   /** Waits before the second and every further try of a webhook that was not answered with 200. */
   retryDelaysMs: z.array(z.int().min(0).max(3_600_000)).max(10).default([5_000, 30_000, 120_000]),
-  /** classic: the fields of the first documentation. newer: with paidAmount and its like. legacy: api_key in clear instead of hashKey. */
+  /**
+   * classic: the fields of the first documentation. newer: with paidAmount and its like. legacy: api_key in clear
+   * instead of hashKey.
+   */
   dialect: z.enum(['classic', 'newer', 'legacy']).default('newer'),
 });
 
@@ -42,7 +51,12 @@ export interface Invoice {
   readonly method: { readonly id: number; readonly name: string };
   readonly currency: string;
   readonly totalCents: number;
-  readonly customer: { readonly firstName: string; readonly lastName: string; readonly email: string | null; readonly phone: string | null };
+  readonly customer: {
+    readonly firstName: string;
+    readonly lastName: string;
+    readonly email: string | null;
+    readonly phone: string | null;
+  };
   readonly payLoad: unknown;
   readonly successUrl: string | null;
   readonly failUrl: string | null;
@@ -124,7 +138,9 @@ export function openLedger(world: SimulatorWorld): Ledger {
       store.put(INVOICES, place, invoice);
     },
     invoices: (account) =>
-      [...store.entries<Invoice>(INVOICES)].map(([, invoice]) => invoice).filter((one) => account === null || one.account === account),
+      [...store.entries<Invoice>(INVOICES)]
+        .map(([, invoice]) => invoice)
+        .filter((one) => account === null || one.account === account),
     countCall: (account) => {
       const next = { ...counters(account), calls: counters(account).calls + 1 };
       store.put(COUNTERS, account, next);
@@ -140,7 +156,9 @@ export function openLedger(world: SimulatorWorld): Ledger {
       return seeded ? new Date(Date.parse(seeded.startAt) + counters(account).calls * 1_000) : world.now();
     },
     derive: (account, name) =>
-      createHash('sha256').update(`fawaterk\n${account}\n${world.seedOf(account)?.seed ?? ''}\n${name}`).digest('hex'),
+      createHash('sha256')
+        .update(`fawaterk\n${account}\n${world.seedOf(account)?.seed ?? ''}\n${name}`)
+        .digest('hex'),
   };
   return ledger;
 }
@@ -151,7 +169,9 @@ export function majorUnits(cents: number): string {
 
 /** Hundredths, or null where the value is no amount with at most two decimals. */
 export function cents(value: unknown): number | null {
-  const match = /^(\d{1,12})(?:\.(\d{1,2}))?$/.exec(typeof value === 'number' || typeof value === 'string' ? String(value).trim() : '');
+  const match = /^(\d{1,12})(?:\.(\d{1,2}))?$/.exec(
+    typeof value === 'number' || typeof value === 'string' ? String(value).trim() : '',
+  );
   return match ? Number(match[1]) * 100 + Number((match[2] ?? '').padEnd(2, '0')) : null;
 }
 

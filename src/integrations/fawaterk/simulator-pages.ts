@@ -24,7 +24,8 @@ export function payPage(invoice: Invoice): SimulatorAnswer {
     ...(invoice.code === null ? [] : [['Reference', invoice.code] as [string, string]]),
     ['State', states[invoice.state]],
   ];
-  const buttons = '<form method="post"><button name="action" value="pay">Pay</button><button name="action" value="fail">Fail</button><button name="action" value="expire">Expire</button></form>';
+  const buttons =
+    '<form method="post"><button name="action" value="pay">Pay</button><button name="action" value="fail">Fail</button><button name="action" value="expire">Expire</button></form>';
   const body = `<h1>${escape(heading)}</h1>
 <p class="amount">${escape(`${majorUnits(invoice.totalCents)} ${invoice.currency}`)}</p>
 <dl>${rows.map(([name, value]) => `<dt>${escape(name)}</dt><dd>${escape(value)}</dd>`).join('')}</dl>

@@ -32,7 +32,8 @@ export function readWebhook(credentials: Credentials, incoming: IncomingWebhook)
     const refused = checkOrigin(credentials, body, hook);
     return refused === null ? { verdict: 'OK', claim: hook.claim } : { verdict: 'BAD_SIGNATURE', detail: refused };
   } catch (error) {
-    if (error instanceof UnreadableBody || error instanceof Disagreement) return { verdict: 'MALFORMED', detail: error.message };
+    if (error instanceof UnreadableBody || error instanceof Disagreement)
+      return { verdict: 'MALFORMED', detail: error.message };
     throw error;
   }
 }
@@ -159,7 +160,10 @@ const NOTHING = {
   failureReason: null,
 } as const;
 
-/** Unique per tenant and gateway: hook kind, id, status, and the amount where there is one (payment-gateways.md 1.10). */
+/**
+ * Unique per tenant and gateway: hook kind, id, status, and the amount where there is one (payment-gateways.md
+ * 1.10).
+ */
 function dedupe(hook: string, id: string, status: string, amountMinor: bigint | null): string {
   return [hook, id, status.slice(0, 40), ...(amountMinor === null ? [] : [String(amountMinor)])].join(':');
 }

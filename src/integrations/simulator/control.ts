@@ -4,7 +4,8 @@ import { ScenarioInput, type Scenarios } from './scenario.ts';
 import type { Simulator, SimulatorAnswer, SimulatorRequest } from './types.ts';
 
 /**
- * The simulators' own interface, under /_control: accounts, scenarios, books. Refused to browsers of other sites, because any page may
+ * The simulators' own interface, under /_control: accounts, scenarios, books. Refused to browsers of other
+ * sites, because any page may
  * post to a port of this machine.
  *
  *   GET  /_control                                    the integrations served
@@ -21,7 +22,8 @@ export interface ControlParts {
 const BOOK_LIMIT_MAX = 10_000;
 
 export function handleControl(parts: ControlParts, request: SimulatorRequest): SimulatorAnswer {
-  if (request.headers['origin'] !== undefined) return json(403, { error: 'Browsers may not use the control interface.' });
+  if (request.headers['origin'] !== undefined)
+    return json(403, { error: 'Browsers may not use the control interface.' });
   const [first, second, id, ...rest] = request.path.split('/').filter(Boolean).map(decodeURIComponent);
   if (first === undefined && request.method === 'GET') return json(200, { integrations: [...parts.simulators.keys()] });
   if (first === 'scenario' && second === undefined) return setScenario(parts, request);
@@ -48,7 +50,8 @@ function setScenario(parts: ControlParts, request: SimulatorRequest): SimulatorA
 }
 
 function putAccount(simulator: Simulator, id: string, request: SimulatorRequest): SimulatorAnswer {
-  if (!/^[\w.-]{1,120}$/.test(id)) return json(400, { error: 'An account id is made of letters, digits, dot, dash, underscore.' });
+  if (!/^[\w.-]{1,120}$/.test(id))
+    return json(400, { error: 'An account id is made of letters, digits, dot, dash, underscore.' });
   try {
     simulator.putAccount(id, parse(request.body));
     return json(200, { ok: true, account: id });

@@ -62,7 +62,12 @@ export function createDeliveries(store: Store, settings: DeliverySettings): Deli
 
   const release = (sent: DeliveryRecord): void => {
     for (const held of waiting.values()) {
-      if (held.state === 'held' && held.about === sent.about && held.account === sent.account && Number(held.id) < Number(sent.id)) {
+      if (
+        held.state === 'held' &&
+        held.about === sent.about &&
+        held.account === sent.account &&
+        Number(held.id) < Number(sent.id)
+      ) {
         save({ ...held, state: 'waiting', dueAt: settings.now().getTime() });
       }
     }
@@ -109,7 +114,7 @@ export function createDeliveries(store: Store, settings: DeliverySettings): Deli
       wake();
     },
     dropAccount: (integration, account) => {
-      for (const [id, record] of [...store.entries<DeliveryRecord>(DELIVERIES)]) {
+      for (const [id, record] of store.entries<DeliveryRecord>(DELIVERIES)) {
         if (record.integration !== integration || record.account !== account) continue;
         waiting.delete(id);
         store.remove(DELIVERIES, id);
@@ -147,7 +152,10 @@ function afterTry(record: DeliveryRecord, status: number | null, now: number): D
 async function post(send: Outbound['send'], record: DeliveryRecord): Promise<number | null> {
   try {
     const headers = { 'content-type': record.contentType, 'user-agent': `${record.integration}-simulator` };
-    const answer = await send({ method: 'POST', url: record.url, headers, body: record.body }, { timeoutMs: ANSWER_TIMEOUT_MS });
+    const answer = await send(
+      { method: 'POST', url: record.url, headers, body: record.body },
+      { timeoutMs: ANSWER_TIMEOUT_MS },
+    );
     return answer.status;
   } catch {
     return null;
@@ -156,5 +164,7 @@ async function post(send: Outbound['send'], record: DeliveryRecord): Promise<num
 
 export function isLoopback(url: string): boolean {
   const host = URL.parse(url)?.hostname;
-  return host === 'localhost' || host === '[::1]' || (host !== undefined && /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host));
+  return (
+    host === 'localhost' || host === '[::1]' || (host !== undefined && /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host))
+  );
 }

@@ -3,7 +3,8 @@ import type { Fault } from './scenario.ts';
 import type { Identified, Simulator, SimulatorAnswer, SimulatorRequest } from './types.ts';
 
 /**
- * Faults of transport, applied around what a simulator decides. "Before" leaves the vendor's books untouched; "after" changes them
+ * Faults of transport, applied around what a simulator decides. "Before" leaves the vendor's books untouched;
+ * "after" changes them
  * and loses the answer, which is what makes an outcome unknown.
  */
 const SLOW_MS = 1_000;
@@ -75,5 +76,9 @@ function truncate(response: ServerResponse, answer: SimulatorAnswer): void {
 /** A vendor that quotes the caller's credential in its error text: it must not reach our logs. */
 function echo(request: SimulatorRequest): SimulatorAnswer {
   const message = `Key ${request.headers['authorization'] ?? 'none'} may not do this`;
-  return { status: 422, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ status: 'error', message }) };
+  return {
+    status: 422,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ status: 'error', message }),
+  };
 }

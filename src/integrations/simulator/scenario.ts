@@ -48,8 +48,14 @@ const Rule = z.strictObject({
 export const ScenarioInput = z.strictObject({
   integration: z.string().min(1).max(60),
   account: z.string().min(1).max(120),
-  /** Given: the account's books are emptied and everything it answers derives from this. Absent: only the rules change. */
-  seed: z.union([z.string().min(1).max(200), z.int()]).transform(String).optional(),
+  /**
+   * Given: the account's books are emptied and everything it answers derives from this. Absent: only the rules
+   * change.
+   */
+  seed: z
+    .union([z.string().min(1).max(200), z.int()])
+    .transform(String)
+    .optional(),
   /** Where the scenario's own clock starts; it advances one second per call, whatever the real time. */
   startAt: z.iso.datetime().default('2030-01-01T00:00:00Z'),
   rules: z.array(Rule).max(100).default([]),
@@ -75,7 +81,8 @@ export function createScenarios(store: Store): Scenarios {
       const key = keyOf(scenario.integration, scenario.account);
       const before = store.get<Scenario>(SCENARIOS, key);
       // New rules without a seed keep the running world: same ids, same clock.
-      const kept = scenario.seed === undefined && before !== undefined ? { seed: before.seed, startAt: before.startAt } : {};
+      const kept =
+        scenario.seed === undefined && before !== undefined ? { seed: before.seed, startAt: before.startAt } : {};
       store.put(SCENARIOS, key, { ...scenario, ...kept });
       store.put(COUNTS, key, {});
     },
@@ -88,7 +95,10 @@ export function createScenarios(store: Store): Scenarios {
       const nth = (counts[operation] ?? 0) + 1;
       counts[operation] = nth;
       store.put(COUNTS, key, counts);
-      return scenario.rules.find((rule, index) => applies(rule, index, operation, nth, scenario.seed ?? scenario.account)) ?? null;
+      return (
+        scenario.rules.find((rule, index) => applies(rule, index, operation, nth, scenario.seed ?? scenario.account)) ??
+        null
+      );
     },
   };
 }

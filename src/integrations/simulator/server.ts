@@ -105,7 +105,8 @@ function openWorld(options: SimulatorServerOptions, url: string): { handle: Hand
       const simulator = simulators.get(mount);
       if (!simulator) return write(response, plain(404, 'no such integration'));
       const identified = simulator.identify(below);
-      const fault = identified.account === null ? null : scenarios.next(mount, identified.account, identified.operation);
+      const fault =
+        identified.account === null ? null : scenarios.next(mount, identified.account, identified.operation);
       if (fault) return answerWithFault(simulator, below, identified, fault, response, (ms) => delay(ms));
       return write(response, simulator.perform(below, identified, null));
     },
@@ -117,7 +118,10 @@ function openWorld(options: SimulatorServerOptions, url: string): { handle: Hand
   };
 }
 
-/** accounts.json beside the state, `{integration: {id: settings}}`: accounts for those who do not want to call the control interface. */
+/**
+ * accounts.json beside the state, `{integration: {id: settings}}`: accounts for those who do not want to call
+ * the control interface.
+ */
 function loadAccounts(directory: string, simulators: ReadonlyMap<string, Simulator>): void {
   const file = path.join(directory, 'accounts.json');
   if (!fs.existsSync(file)) return;
@@ -139,7 +143,8 @@ async function receive(
     if (body === null) return write(response, plain(413, 'too large'));
     const [path = '/', query = ''] = (incoming.url ?? '/').split('?', 2);
     const headers: Record<string, string> = {};
-    for (const [name, value] of Object.entries(incoming.headers)) headers[name] = Array.isArray(value) ? value.join(', ') : (value ?? '');
+    for (const [name, value] of Object.entries(incoming.headers))
+      headers[name] = Array.isArray(value) ? value.join(', ') : (value ?? '');
     await handle({ method: incoming.method ?? 'GET', path, query: new URLSearchParams(query), headers, body });
   } catch (error) {
     // A defect of the simulator: said in the answer, because it has no log and holds nobody's secrets.
