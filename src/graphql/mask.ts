@@ -37,7 +37,7 @@ export function executionError(error: GraphQLError, log: () => Logger, requestId
     if (app.logMessage !== app.message) log().info({ code: app.code, path: error.path }, app.logMessage);
     return wireOfApp(app, error);
   }
-  if (isArgumentError(error)) return { message: error.message, ...places(error), extensions: { code: 'INVALID_INPUT' } };
+  if (isArgumentError(error)) return { message: 'An argument got null where it needs a value.', ...places(error), extensions: { code: 'INVALID_INPUT' } };
   log().error({ err: error.originalError ?? error, path: error.path }, 'A resolver failed');
   return { ...internal(requestId), ...places(error) };
 }
@@ -84,9 +84,10 @@ function appErrorOf(error: GraphQLError): AppError | null {
   return null;
 }
 
-/** A variable that is null or left out where the argument needs one: found only when the field is reached. */
+/** A variable that is null where the argument has a default and needs a value: found only when the field is reached. */
 function isArgumentError(error: GraphQLError): boolean {
-  return error.originalError === undefined && error.message.startsWith('Argument "');
+  const { originalError } = error;
+  return (originalError === undefined || originalError instanceof GraphQLError) && error.message.startsWith('Argument "');
 }
 
 const STATUS: Readonly<Partial<Record<WireCode, number>>> = {

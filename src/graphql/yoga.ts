@@ -90,14 +90,12 @@ export function codeOfStatus(status: number): WireCode {
   return CODE_OF_STATUS[status] ?? (status >= 500 ? 'INTERNAL' : 'INVALID_INPUT');
 }
 
-// Yoga's own refusals (a malformed body, too large a batch) get codes of ours.
+// Yoga's own refusals (a malformed body, too large a batch) get codes of ours, and their status whatever the client accepts.
 function protocolError(error: unknown, log: Logger): Error {
-  if (error instanceof GraphQLError && !(error.originalError && !(error.originalError instanceof GraphQLError))) {
-    const http = error.extensions['http'] as { status?: number; spec?: boolean } | undefined;
-    return new GraphQLError(error.message, { extensions: { code: codeOfStatus(http?.status ?? 400), http: http ?? { status: 400 } } });
-  }
-  if (error instanceof GraphQLError && (error.extensions['http'] as { status?: number } | undefined)?.status === 400) {
-    return new GraphQLError('The request is malformed.', { extensions: { code: 'INVALID_INPUT', http: { status: 400 } } });
+  const { status } = (error instanceof GraphQLError ? (error.extensions['http'] as { status?: number } | undefined) : undefined) ?? {};
+  if (status !== undefined && status < 500) {
+    const message = status === 400 ? 'The request is malformed: send { query, variables, operationName, extensions }.' : (error as GraphQLError).message;
+    return new GraphQLError(message, { extensions: { code: codeOfStatus(status), http: { status } } });
   }
   log.error({ err: error }, 'A request failed in the HTTP layer');
   return new GraphQLError('Something went wrong on our side.', { extensions: { code: 'INTERNAL', http: { status: 500 } } });
