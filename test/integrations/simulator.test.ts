@@ -240,6 +240,18 @@ describe('the control interface', () => {
 });
 
 describe('the process', () => {
+  test('knows the accounts of accounts.json beside its state', async () => {
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'accounts-'));
+    fs.mkdirSync(path.join(directory, 'simulators'));
+    const accounts = { fawaterk: { demo: { apiKey: 'fwk_api_demo', webhookUrls: { paid: hookUrl } } } };
+    fs.writeFileSync(path.join(directory, 'simulators', 'accounts.json'), JSON.stringify(accounts));
+    const started = await startSimulators({ directory });
+    const headers = { authorization: 'Bearer fwk_api_demo' };
+    expect((await fetch(`${started.fawaterkUrl}/getPaymentmethods`, { headers })).status).toBe(200);
+    await started.stop();
+    fs.rmSync(directory, { recursive: true });
+  });
+
   test('refuses to start in production', () => {
     const entry = fileURLToPath(new URL('../../src/integrations/simulators.ts', import.meta.url));
     const ended = spawnSync(process.execPath, [entry], {
