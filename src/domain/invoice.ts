@@ -193,8 +193,7 @@ function groupThousands(amount: string): string {
 
 // Control characters have no place on a page (and JSON in PostgreSQL refuses U+0000). Directional embeddings, overrides
 // and isolates are dropped too: with them a name could turn the digits beside it around. Marks such as U+200F stay.
-const UNPRINTABLE =
-  /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u0084\u0086-\u009F\u202A-\u202E\u2066-\u2069\uFEFF]/g;
+const UNPRINTABLE = /[[\p{Cc}--[\s\u0085]]\u202A-\u202E\u2066-\u2069\uFEFF]/gv;
 
 function printable(text: string): string {
   return text
