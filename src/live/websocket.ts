@@ -35,11 +35,11 @@ type Init = Record<string, unknown>;
 type Socket = SocketContext<Init, Extra>;
 const OPERATION_ID_LENGTH_MAX = 128;
 
-/** Work of an operation as onSubscribe prepared it for graphql-ws to run. */
+/** What became of an operation, for graphql-ws to send or to hold. */
 interface Work {
   readonly parsed: { readonly document: DocumentNode; readonly operationName: string | null };
   readonly subscription: SocketSubscription | null;
-  run(): Promise<GraphqlAnswer>;
+  readonly answer: GraphqlAnswer | null;
 }
 
 /**
@@ -140,7 +140,7 @@ export class WebSockets {
           return (error instanceof Refusal ? error.errors : [this.#parts.deps.engine.mask(error)]).map(asGraphQLError);
         }
       },
-      execute: (args) => (args.contextValue as Work).run() as never,
+      execute: (args) => (args.contextValue as Work).answer as never,
       subscribe: (args) => (args.contextValue as Work).subscription! as never,
       // Already masked and complete; graphql-ws would make it over.
       onNext: (_socket, _id, _params, _args, result) => result as never,
@@ -169,18 +169,26 @@ export class WebSockets {
     const { deps, hub, limits } = this.#parts;
     const connection = extra.connection!;
     if (extra.operations >= limits.subscriptionsPerConnectionMax) throw new AppError('RATE_LIMITED', 'Too many operations are under way on this connection.');
+    let counted = true;
     extra.operations += 1;
-    const over = () => void (extra.operations -= 1);
+    const over = () => {
+      if (counted) extra.operations -= 1;
+      counted = false;
+    };
     try {
       const prepared = await deps.engine.prepare(params, connection.asker);
       if ('errors' in prepared) throw new Refusal(prepared.errors);
       const parsed = { document: prepared.document, operationName: params.operationName ?? null };
       if (prepared.kind !== 'subscription') {
-        return { parsed, subscription: null, run: () => deps.engine.execute(params, connection.asker).finally(over) };
+        const answer = await deps.engine.execute(params, connection.asker);
+        over();
+        // What never got as far as running is an error of the operation, not a result.
+        if (answer.data === undefined && answer.errors) throw new Refusal(answer.errors);
+        return { parsed, subscription: null, answer };
       }
       const subscription = new SocketSubscription(extra.transport, id, over);
       subscription.begin(await hub.subscribe(connection, prepared, params, subscription.sink));
-      return { parsed, subscription, run: () => Promise.reject(new Error('A subscription is not executed at once.')) };
+      return { parsed, subscription, answer: null };
     } catch (error) {
       over();
       throw error;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import pg from 'pg';
+import { expect } from 'vitest';
 
 import { Database, type Row } from '../../src/db.ts';
 import { appendEvent, type EventPayloads, type EventType } from '../../src/events.ts';
@@ -11,6 +12,9 @@ import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
 const silent = createLogger('silent');
 export const clock = { now: () => new Date() };
 export const cursorKey = { fingerprint: (text: string) => `key of the tests ${text}` };
+
+/** Asks again until it is so; generous, because machines that test are busy. */
+export const until = <T>(ask: () => T) => expect.poll(ask, { timeout: 20_000, interval: 10 });
 
 /** A migrated database of the test's own, a login as weak as the application's, and what was opened on it. */
 export class World {
@@ -71,10 +75,21 @@ export class World {
     return id;
   }
 
-  /** Commits one event. */
+  /** Commits one event, of an aggregate that was there before. */
   async write<T extends EventType>(tenantId: string, type: T, payload: EventPayloads[T], aggregateId: string = randomUUID()): Promise<void> {
     await this.db.write({ tenantId, customerId: null }, (tx) =>
-      appendEvent(tx, { id: randomUUID(), type, aggregateType: 'Order', aggregateId, version: 1, payload, occurredAt: new Date() }),
+      appendEvent(tx, { id: randomUUID(), type, aggregateType: 'Order', aggregateId, version: 2, payload, occurredAt: new Date() }),
+    );
+  }
+
+  /** Commits so many changes of one order's status at once. */
+  async writeMany(tenantId: string, count: number, orderId: string = randomUUID()): Promise<void> {
+    await this.admin(
+      `insert into events (tenant_id, id, type, aggregate_type, aggregate_id, version, payload, occurred_at)
+       select $1, gen_random_uuid(), 'order.status', 'Order', $2, 2,
+         '{"v": 1, "customerId": "00000000-0000-0000-0000-000000000000", "previousStatus": "DRAFT", "status": "ISSUED"}', now()
+       from generate_series(1, $3)`,
+      [tenantId, orderId, count],
     );
   }
 
