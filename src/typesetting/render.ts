@@ -27,83 +27,94 @@ export interface RenderLimits {
 
 const LIMITS: RenderLimits = { pageMsMax: 10_000, waitingMax: 32 };
 
+/** Starts nothing yet: the thread is made for the first page, and made anew after one that failed to end. */
+export function createInvoiceRenderer(limits: RenderLimits = LIMITS): InvoiceRenderer {
+  const queue = new RenderQueue(limits);
+  return { render: (document) => queue.add(document), close: () => queue.close() };
+}
+
 interface Order {
   readonly document: InvoiceDocument;
   readonly resolve: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** Starts nothing yet: the thread is made for the first page, and made anew after one that failed to end. */
-export function createInvoiceRenderer(limits: RenderLimits = LIMITS): InvoiceRenderer {
-  const waiting: Order[] = [];
-  let thread: Worker | null = null;
-  let current: { readonly order: Order; readonly timer: NodeJS.Timeout } | null = null;
-  let closed = false;
+class RenderQueue {
+  readonly #limits: RenderLimits;
+  readonly #waiting: Order[] = [];
+  #current: { readonly order: Order; readonly timer: NodeJS.Timeout } | null = null;
+  #thread: Worker | null = null;
+  #closed = false;
 
-  function startThread(): Worker {
+  constructor(limits: RenderLimits) {
+    this.#limits = limits;
+  }
+
+  add(document: InvoiceDocument): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#closed) return Promise.reject(internal('the invoice renderer is closed'));
+    if (this.#waiting.length >= this.#limits.waitingMax) return Promise.reject(tooMany());
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ document, resolve, reject });
+      this.#next();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const ending = this.#thread?.terminate();
+    this.#thread = null;
+    for (const order of [this.#takeCurrent(), ...this.#waiting.splice(0)]) {
+      order?.reject(internal('the invoice renderer is closed'));
+    }
+    await ending;
+  }
+
+  #next(): void {
+    if (this.#current !== null) return;
+    const order = this.#waiting.shift();
+    // An idle thread keeps no process alive; one that somebody waits for does.
+    if (order === undefined) return this.#thread?.unref();
+    this.#thread ??= this.#startThread();
+    this.#thread.ref();
+    const timer = setTimeout(() => this.#dropThread(tooLong()), this.#limits.pageMsMax);
+    this.#current = { order, timer };
+    this.#thread.postMessage(order.document);
+  }
+
+  #startThread(): Worker {
     const started = new Worker(new URL('./render-thread.ts', import.meta.url));
     // A thread that was given up may still answer or fail; only the one in use is listened to.
     const listen = (settle: () => void): void => {
-      if (started === thread) settle();
+      if (started === this.#thread) settle();
     };
-    started.on('message', (answer: RenderAnswer) => listen(() => finish(answer)));
-    started.on('error', (error) => listen(() => dropThread(internal(`the typesetting thread failed: ${String(error)}`))));
-    started.on('exit', (code) => listen(() => dropThread(internal(`the typesetting thread ended with ${code}`))));
+    started.on('message', (answer: RenderAnswer) => listen(() => this.#finish(answer)));
+    started.on('error', (error) => listen(() => this.#dropThread(internal(`the typesetting thread failed: ${String(error)}`))));
+    started.on('exit', (code) => listen(() => this.#dropThread(internal(`the typesetting thread ended with ${code}`))));
     return started;
   }
 
-  function next(): void {
-    if (current !== null) return;
-    const order = waiting.shift();
-    // An idle thread keeps no process alive; one that somebody waits for does.
-    if (order === undefined) return thread?.unref();
-    thread ??= startThread();
-    thread.ref();
-    const timer = setTimeout(() => dropThread(tooLong()), limits.pageMsMax);
-    current = { order, timer };
-    thread.postMessage(order.document);
-  }
-
-  function finish(answer: RenderAnswer): void {
-    const done = takeCurrent();
+  #finish(answer: RenderAnswer): void {
+    const done = this.#takeCurrent();
     if ('bytes' in answer) done?.resolve(answer.bytes);
     else done?.reject(internal(answer.error));
-    next();
+    this.#next();
   }
 
   /** Native code can't be interrupted: a thread inside it ends when it comes back, and nobody waits for that. */
-  function dropThread(error: AppError): void {
-    const dropped = thread;
-    thread = null;
+  #dropThread(error: AppError): void {
+    const dropped = this.#thread;
+    this.#thread = null;
     void dropped?.terminate();
-    takeCurrent()?.reject(error);
-    next();
+    this.#takeCurrent()?.reject(error);
+    this.#next();
   }
 
-  function takeCurrent(): Order | undefined {
-    const taken = current;
-    current = null;
+  #takeCurrent(): Order | undefined {
+    const taken = this.#current;
+    this.#current = null;
     if (taken !== null) clearTimeout(taken.timer);
     return taken?.order;
   }
-
-  return {
-    render(document) {
-      if (closed) return Promise.reject(internal('the invoice renderer is closed'));
-      if (waiting.length >= limits.waitingMax) return Promise.reject(tooMany());
-      return new Promise((resolve, reject) => {
-        waiting.push({ document, resolve, reject });
-        next();
-      });
-    },
-    async close() {
-      closed = true;
-      const ending = thread?.terminate();
-      thread = null;
-      for (const order of [takeCurrent(), ...waiting.splice(0)]) order?.reject(internal('the invoice renderer is closed'));
-      await ending;
-    },
-  };
 }
 
 function internal(log: string): AppError {
