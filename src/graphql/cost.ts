@@ -1,6 +1,7 @@
 import {
   getNamedType,
   getNullableType,
+  isAbstractType,
   isCompositeType,
   isListType,
   isObjectType,
@@ -121,8 +122,9 @@ class CostPlan {
       return [{ objects: 1, times: 1, children: this.selections(type, node.selectionSet, size ?? PAGE_SIZE) }];
     }
     if (isConnection(parent)) return [this.#rows(name, type, node.selectionSet, pageTimes)];
-    const times = isListType(getNullableType(field.type)) ? (size ?? SHORT_LIST) : 1;
-    return [{ objects: 1 + writes, times, children: this.selections(type, node.selectionSet, 1) }];
+    const isList = isListType(getNullableType(field.type));
+    const times = isList ? (size ?? SHORT_LIST) : 1;
+    return [{ objects: (isList || isRow(type) ? 1 : 0) + writes, times, children: this.selections(type, node.selectionSet, 1) }];
   }
 
   // Edges only carry the row and its cursor: the row counts, not the edge.
@@ -144,6 +146,11 @@ class CostPlan {
     }
     return null;
   }
+}
+
+// A value such as Money belongs to the row it stands in.
+function isRow(type: GraphQLCompositeType): boolean {
+  return isAbstractType(type) || type.getInterfaces().some((each) => each.name === 'Node');
 }
 
 function isConnection(type: GraphQLNamedType): boolean {

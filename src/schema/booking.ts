@@ -8,8 +8,8 @@ import { Node, registerNode } from './node.ts';
 import { Order } from './refs.ts';
 import { User } from './user.ts';
 
-const BookingKindType = builder.enumType('BookingKind', { values: Object.values(BookingKind) });
-const BookingStatusType = builder.enumType('BookingStatus', { values: Object.values(BookingStatus) });
+const BookingKindType = builder.enumType('BookingKind', { description: 'What is booked.', values: Object.values(BookingKind) });
+const BookingStatusType = builder.enumType('BookingStatus', { description: 'How far a booking has come.', values: Object.values(BookingStatus) });
 const SyncStatusType = builder.enumType('SyncStatus', { values: Object.values(SyncStatus), description: "Whether the provider's system has it." });
 
 interface GuestShape {
@@ -18,6 +18,7 @@ interface GuestShape {
   readonly room?: number | null;
 }
 const Guest = builder.objectRef<GuestShape>('Guest').implement({
+  description: 'Somebody a booking is for.',
   fields: (t) => ({ givenName: t.exposeString('givenName'), familyName: t.exposeString('familyName'), room: t.int({ nullable: true, resolve: (guest) => guest.room ?? null }) }),
 });
 

@@ -8,7 +8,7 @@ import { Money, money } from './money.ts';
 import { Node, registerNode } from './node.ts';
 import { Order } from './refs.ts';
 
-const InvoiceKindType = builder.enumType('InvoiceKind', { values: Object.values(InvoiceKind) });
+const InvoiceKindType = builder.enumType('InvoiceKind', { description: 'A credit note takes an invoice back, in part or whole.', values: Object.values(InvoiceKind) });
 
 export const Invoice = builder.objectRef<InvoiceModel>('Invoice').implement({
   description: 'Immutable once issued (COM-11).',
@@ -30,6 +30,7 @@ builder.queryFields((t) => ({
   invoice: t.field({
     type: Invoice,
     nullable: true,
+    description: 'By id or by number; null where there is none, or none of yours.',
     args: { id: t.arg.id(), number: t.arg.string() },
     resolve: (_root, args, ctx) => readInvoice(ctx, { id: args.id ?? null, number: args.number ?? null }),
   }),

@@ -6,7 +6,7 @@ import { builder } from './builder.ts';
 import { runVerb, UserError, type Payload } from './mutation.ts';
 import { Node, registerNode } from './node.ts';
 
-const KeyModeType = builder.enumType('KeyMode', { values: Object.values(KeyMode) });
+const KeyModeType = builder.enumType('KeyMode', { description: 'Whether a key is for real business or for trying out.', values: Object.values(KeyMode) });
 const ApiKeyKindType = builder.enumType('ApiKeyKind', { values: Object.values(ApiKeyKind), description: 'PUBLISHABLE keys live in browsers; SECRET ones never do.' });
 
 export const ApiKey = builder.objectRef<ApiKeyRow>('ApiKey').implement({

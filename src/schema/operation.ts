@@ -9,7 +9,7 @@ import { UserError } from './mutation.ts';
 import { loadNode, Node, registerNode } from './node.ts';
 import { InquiryResolutionType } from './payment.ts';
 
-const OperationStatusType = builder.enumType('OperationStatus', { values: Object.values(OperationStatus) });
+const OperationStatusType = builder.enumType('OperationStatus', { description: 'What became of a mutation; UNKNOWN is being looked up.', values: Object.values(OperationStatus) });
 
 const OutcomeInquiry = builder.objectRef<InquiryModel>('OutcomeInquiry').implement({
   description: 'Something whose outcome is unknown, being looked up until it is known (BEY-3).',

@@ -102,6 +102,7 @@ builder.queryFields((t) => ({
   order: t.field({
     type: Order,
     nullable: true,
+    description: 'By id or by number; null where there is none, or none of yours.',
     args: { id: t.arg.id(), number: t.arg.string() },
     resolve: (_root, args, ctx) => readOrder(ctx, { id: args.id ?? null, number: args.number ?? null }),
   }),

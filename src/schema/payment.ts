@@ -11,9 +11,9 @@ import { Node, registerNode } from './node.ts';
 import { Order } from './refs.ts';
 
 export const PaymentStatusType = builder.enumType('PaymentStatus', { values: Object.values(PaymentStatus), description: 'Where a payment stands; it never goes back.' });
-export const PaymentGatewayType = builder.enumType('PaymentGateway', { values: Object.values(PaymentGateway) });
+export const PaymentGatewayType = builder.enumType('PaymentGateway', { description: 'Who takes the money.', values: Object.values(PaymentGateway) });
 const PaymentMethodKindType = builder.enumType('PaymentMethodKind', { values: Object.values(PaymentMethodKind), description: 'What the customer gets: an address to go to, or a code to pay with.' });
-export const InquiryResolutionType = builder.enumType('InquiryResolution', { values: Object.values(InquiryResolution) });
+export const InquiryResolutionType = builder.enumType('InquiryResolution', { description: 'How far the looking up of an unknown outcome has come.', values: Object.values(InquiryResolution) });
 
 export const Payment = builder.objectRef<PaymentModel>('Payment').implement({
   description: "One attempt to pay all that is due on an order. Only the gateway's own word, asked back, moves it.",
@@ -61,6 +61,7 @@ builder.queryFields((t) => ({
   payment: t.field({
     type: Payment,
     nullable: true,
+    description: 'By id; null where there is none, or none of yours.',
     args: { id: t.arg.id({ required: true }) },
     resolve: async (_root, { id }, ctx) => {
       authorize(ctx, 'payment.read');
@@ -79,7 +80,7 @@ const PayOrderInput = builder.inputType('PayOrderInput', {
     idempotencyKey: t.string(),
   }),
 });
-const ReviewDecision = builder.enumType('ReviewDecision', { values: ['ACCEPT', 'REFUND'] as const });
+const ReviewDecision = builder.enumType('ReviewDecision', { description: 'What to do with money that is held under review.', values: ['ACCEPT', 'REFUND'] as const });
 const ResolvePaymentReviewInput = builder.inputType('ResolvePaymentReviewInput', {
   fields: (t) => ({
     paymentId: t.id({ required: true }),

@@ -4,7 +4,7 @@ import { builder } from './builder.ts';
 import { Tenant } from './tenant.ts';
 import { User } from './user.ts';
 
-const ViewerKind = builder.enumType('ViewerKind', { values: ['PORTAL', 'CUSTOMER', 'OPERATOR', 'TENANT_ADMIN', 'PLATFORM_ADMIN', 'PARTNER'] as const });
+const ViewerKind = builder.enumType('ViewerKind', { description: 'Who asks: a website, a partner\'s server, or a person by role.', values: ['PORTAL', 'CUSTOMER', 'OPERATOR', 'TENANT_ADMIN', 'PLATFORM_ADMIN', 'PARTNER'] as const });
 
 const ViewerType = builder.objectRef<Viewer>('Viewer').implement({
   description: 'Who asks, and for which tenant.',

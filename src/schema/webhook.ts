@@ -39,6 +39,7 @@ builder.queryField('webhookDeliveries', (t) =>
 );
 
 const StatusChange = builder.objectRef<{ from: string; to: string }>('StatusChange').implement({
+  description: 'A status before and after.',
   fields: (t) => ({ from: t.exposeString('from'), to: t.exposeString('to') }),
 });
 const WebhookReplay = builder.objectRef<ReplayResult>('WebhookReplay').implement({
