@@ -267,6 +267,8 @@ export class Database {
     } as pg.PoolConfig);
     // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
     this.#pool.on('error', () => undefined);
+    // One that breaks while it is lent out and asks nothing would do the same; whoever has it finds out at the next statement.
+    this.#pool.on('connect', (client) => void client.on('error', () => undefined));
   }
 
   get counts(): { total: number; idle: number; waiting: number } {
