@@ -96,10 +96,12 @@ export class Line {
       connectionTimeoutMillis: QUERY_TIMEOUT_MS,
       query_timeout: QUERY_TIMEOUT_MS,
       keepAlive: true,
+      // A wake-up goes out while a look is under way.
+      pipeline: true,
       // A wake-up is a commit of its own; nobody loses anything when a crash forgets it, so that it needs not wait for the disk.
       options: '-c synchronous_commit=off -c timezone=UTC',
       types,
-    });
+    } as pg.ClientConfig);
     client.on('error', (error: Error) => this.#drop(client, error));
     client.on('end', () => this.#drop(client, new Error('The connection ended.')));
     client.on('notification', (message: pg.Notification) => {

@@ -5,7 +5,7 @@ import { encodeCursor, type CursorKey } from '../cursor.ts';
 import { AppError } from '../errors.ts';
 import type { JournalEvent } from '../journal.ts';
 import type { GraphqlParams, LiveEngine, PreparedOperation } from './contract.ts';
-import { Watch } from './watch.ts';
+import { Watch } from '../journal/watch.ts';
 
 type SubscriptionArgs = Extract<ReturnType<typeof validateSubscriptionArgs>, { operation: unknown }>;
 /** Codes that may be gone a moment later: an event is never given up because the database was busy. */

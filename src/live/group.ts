@@ -3,7 +3,7 @@ import type { Feed, JournalEvent } from '../journal.ts';
 import type { Gate } from '../journal/gate.ts';
 import type { Execution } from './execution.ts';
 import type { Member } from './member.ts';
-import { isAbout, type WatchFilter } from './watch.ts';
+import { isAbout, type WatchFilter } from '../journal/watch.ts';
 
 /** Events whose execution has begun while the one before them is still at work. */
 const AHEAD = 4;

@@ -9,7 +9,7 @@ import { beginExecution, Refusal, type Execution } from './execution.ts';
 import { Group } from './group.ts';
 import { Member } from './member.ts';
 import { shareKey } from './share-key.ts';
-import { WatchIndex } from './watch.ts';
+import { WatchIndex } from '../journal/watch.ts';
 
 const EXECUTIONS_AT_ONCE_MAX = 6;
 

@@ -3,7 +3,7 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { Connection } from './connection.ts';
 import type { Sink } from './contract.ts';
 import type { Group } from './group.ts';
-import { isAbout } from './watch.ts';
+import { isAbout } from '../journal/watch.ts';
 
 const SCAN_SIZE = 128;
 

@@ -1,13 +1,12 @@
 import { authorize } from '../access.ts';
 import type { Context } from '../context.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
-import type { StreamHead } from '../db.ts';
 import { notFound } from '../errors.ts';
 import type { EventPayloads } from '../events.ts';
 import type { OrderModel, PaymentModel } from '../generated/prisma/models.ts';
 import { idOf } from '../global-id.ts';
 import type { JournalEvent } from '../journal.ts';
-import { Watch } from '../live/watch.ts';
+import { Watch } from '../journal/watch.ts';
 
 export interface WatchArguments {
   /** Global id of an order. */
@@ -53,11 +52,6 @@ async function watch(ctx: Context, eventType: keyof EventPayloads, { orderId, af
 /** The cursor of an event: whoever resumes from it gets everything after this event. */
 export function cursorOf(ctx: Context, event: JournalEvent): string {
   return encodeCursor(ctx.app.vault, event, event);
-}
-
-/** `extensions.cursor` of a query: whoever subscribes from it gets everything the query's snapshot did not show. */
-export function cursorOfHead(app: Context['app'], tenantId: string, head: StreamHead): string {
-  return encodeCursor(app.vault, { tenantId, epoch: head.epoch }, head);
 }
 
 /** The payment an event is about, as it is now. */

@@ -7,6 +7,7 @@ import { WebSocket } from 'ws';
 import { createApp, type RunningApp } from '../../src/app.ts';
 import type { Clock } from '../../src/clock.ts';
 import { loadConfig } from '../../src/config.ts';
+import { encodeCursor } from '../../src/cursor.ts';
 import { encodeGlobalId } from '../../src/global-id.ts';
 import { Engine } from '../../src/graphql/engine.ts';
 import { createLiveEngine, createLiveMetrics } from '../../src/graphql/live.ts';
@@ -14,9 +15,13 @@ import { createHttpServer, type HttpServer } from '../../src/http.ts';
 import type { LiveLimits } from '../../src/live/contract.ts';
 import { createLive, type Live } from '../../src/live/live.ts';
 import { createLogger } from '../../src/log.ts';
-import { cursorOfHead } from '../../src/resolvers/live.ts';
 import { schema } from '../../src/schema/index.ts';
 import { World } from './world.ts';
+
+export const SECRET_KEY = 'a secret for the tests of the live layer';
+
+/** Issuer of the tokens: one installation, whatever ports its processes have. */
+export const BASE_URL = 'http://localhost:4000';
 
 export interface Person {
   readonly tenantId: string;
@@ -44,11 +49,11 @@ export class Stage {
   readonly #clients: Client[] = [];
 
   static async open(world: World, limits: Partial<LiveLimits> = {}): Promise<Stage> {
-    const config = loadConfig({ ENVIRONMENT: 'test', PORT: '0', DATABASE_URL: world.url, SECRET_KEY: 'a secret for the tests of the live layer', ROLE: 'api' });
+    const config = loadConfig({ ENVIRONMENT: 'test', PORT: '0', DATABASE_URL: world.url, SECRET_KEY, APP_BASE_URL: BASE_URL, ROLE: 'api' });
     const clock = new ShiftedClock();
     const running = await createApp({ config, log: createLogger('silent'), clock });
     const { app } = running;
-    const engine = new Engine(app, schema, (head, tenantId) => cursorOfHead(app, tenantId, head));
+    const engine = new Engine(app, schema, (head, tenantId) => encodeCursor(app.vault, { tenantId, epoch: head.epoch }, head));
     const http = createHttpServer({ app, engine, version: 'test', handlers: {} as never, isReady: () => Promise.resolve(true) });
     const live = createLive({
       engine: createLiveEngine(app, engine, http.chargeOf),
@@ -101,6 +106,12 @@ export class Stage {
     );
     const { token } = await this.running.app.auth.issueAccessToken({ userId, sessionId, tenantId });
     return { tenantId, userId, sessionId, token };
+  }
+
+  /** A fresh token of somebody's only session. */
+  async tokenOf(tenantId: string, userId: string): Promise<string> {
+    const [session] = await this.world.admin<{ id: string }>('select id from sessions where tenant_id = $1 and user_id = $2', [tenantId, userId]);
+    return (await this.running.app.auth.issueAccessToken({ userId, sessionId: session!.id, tenantId })).token;
   }
 
   async secretKey(tenantId: string, scopes: readonly string[]): Promise<{ id: string; key: string }> {
