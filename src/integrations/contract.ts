@@ -42,7 +42,7 @@ export interface OutboundCall {
   readonly maxBytes?: number;
 }
 
-export type PaymentGatewaySlug = 'fawaterk';
+export type PaymentGatewaySlug = 'fawaterk' | 'payfast' | 'payu';
 
 export interface GatewayMethod {
   /** The gateway's own id of the method, as text. */
@@ -81,6 +81,16 @@ export interface InitiatedPayment {
   readonly paymentUrl: string | null;
   readonly referenceCode: string | null;
   readonly expiresAt: Date | null;
+  /**
+   * For gateways that take the customer by a browser's form POST (our GET /pay/{token}). The fields are posted in
+   * their order, which PayFast signs: keep it (a jsonb column would not).
+   */
+  readonly form?: PaymentForm | null;
+}
+
+export interface PaymentForm {
+  readonly action: string;
+  readonly fields: Readonly<Record<string, string>>;
 }
 
 /** What the gateway says when asked back: the only source that is believed about money. */
@@ -94,6 +104,53 @@ export interface GatewayPaymentState {
   /** Our payment id as the gateway echoes it, where it does. */
   readonly paymentId: string | null;
   readonly methodName: string | null;
+  /** The gateway's own id of the transaction, where our reference is not it: refunds need it (pf_payment_id, mihpayid). */
+  readonly gatewayKey?: string | null;
+  /** Further successful payments the gateway holds under the same reference: money that was taken twice. */
+  readonly surplus?: readonly SurplusPayment[];
+}
+
+export interface SurplusPayment {
+  readonly gatewayKey: string;
+  readonly amountMinor: bigint;
+  readonly currencyCode: string;
+}
+
+/** What helps to find a payment at a gateway that has to be searched. */
+export interface LookUpHints {
+  /** When we began it: the search starts on that day. Absent, the last month is searched. */
+  readonly createdAt?: Date;
+  /** The gateway's id, once it is known. */
+  readonly gatewayKey?: string | null;
+}
+
+export interface RefundInput {
+  readonly gatewayReference: string;
+  readonly gatewayKey: string | null;
+  readonly paymentId: string;
+  readonly refundId: string;
+  readonly amountMinor: bigint;
+  readonly currencyCode: string;
+  readonly reason: string;
+  /**
+   * Sum of this payment's earlier refunds that are known to be done. A gateway without an idempotency key is
+   * compared with it before anything is sent, so refunds of one payment go one at a time.
+   */
+  readonly refundedBeforeMinor: bigint;
+  /** When the payment began, for gateways that have to be searched. */
+  readonly paymentCreatedAt: Date;
+}
+
+export interface GatewayRefund {
+  /** REQUESTED: taken, and settled later by webhook or poll. */
+  readonly state: 'DONE' | 'REQUESTED';
+  readonly gatewayRefundReference: string | null;
+}
+
+/** NOT_FOUND: the gateway certainly holds no such refund, so it may be sent (again). */
+export interface GatewayRefundState {
+  readonly state: 'DONE' | 'REQUESTED' | 'FAILED' | 'NOT_FOUND';
+  readonly gatewayRefundReference: string | null;
 }
 
 /** What a webhook claims, after its signature was checked. A claim, not a fact: the gateway is asked back. */
@@ -119,6 +176,10 @@ export interface IncomingWebhook {
   readonly headers: Readonly<Record<string, string>>;
   /** The raw bytes as they came. */
   readonly body: Uint8Array;
+  /** The peer's address as our own edge saw it, never a header a sender can write. */
+  readonly sourceAddress?: string;
+  /** A stored delivery read again: its source was judged when it came, and is not known any more. */
+  readonly replay?: true;
 }
 
 /** Credentials by name, already decrypted; every gateway documents its names in its own folder. */
@@ -153,7 +214,26 @@ export interface PaymentGatewayClient {
     connection: GatewayConnection,
     gatewayReference: string,
     call: OutboundCall,
+    hints?: LookUpHints,
   ): Promise<Outcome<GatewayPaymentState>>;
+  /**
+   * Asks the gateway whether a webhook is its own word, where it offers that: then used instead of lookUp. notDone
+   * `rejected` means that the gateway disowns it. Safe to repeat.
+   */
+  confirm?(
+    connection: GatewayConnection,
+    incoming: IncomingWebhook,
+    claim: GatewayClaim,
+    call: OutboundCall,
+  ): Promise<Outcome<GatewayPaymentState>>;
+  /** Gives money back. Never repeated by the policy; `unknown` is resolved by lookUpRefund. */
+  refund?(connection: GatewayConnection, input: RefundInput, call: OutboundCall): Promise<Outcome<GatewayRefund>>;
+  /** Asks what became of a refund. Safe to repeat. */
+  lookUpRefund?(
+    connection: GatewayConnection,
+    refund: RefundInput & { readonly gatewayRefundReference: string | null },
+    call: OutboundCall,
+  ): Promise<Outcome<GatewayRefundState>>;
   /** Pure: parses the body and checks the signature against the tenant's credentials. Never throws. */
   readWebhook(connection: GatewayConnection, incoming: IncomingWebhook): WebhookReading;
 }

@@ -57,7 +57,7 @@ export function retryTime(response: OutboundResponse, clock: Clock, pauseMs: num
 
 /** A digest, so that no credential is kept here. */
 function accountOf(request: OutboundRequest): string {
-  const authorization = request.headers?.['authorization'] ?? '';
+  const authorization = request.headers?.['authorization'] ?? request.headers?.['merchant-id'] ?? '';
   return createHash('sha256')
     .update(`${URL.parse(request.url)?.host ?? ''}\n${authorization}`)
     .digest('base64');

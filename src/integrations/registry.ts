@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { OutboundSend, PaymentGatewayClient, PaymentGatewaySlug, Recovery } from './contract.ts';
+import type { GatewayConnection, OutboundSend, PaymentGatewayClient, PaymentGatewaySlug, Recovery } from './contract.ts';
 import { FAWATERK_CREDENTIALS, FAWATERK_SECRET_FIELDS, createFawaterkClient } from './fawaterk/client.ts';
 import {
   createPolicy,
@@ -50,6 +50,8 @@ export interface IntegrationsOptions {
   readonly random: () => number;
   readonly observe?: (observation: CallObservation) => void;
   readonly limits?: Partial<PolicyLimits>;
+  /** Absent: every one of PAYMENT_GATEWAYS. */
+  readonly descriptions?: readonly GatewayDescription[];
 }
 
 export interface Integrations {
@@ -63,7 +65,7 @@ export interface Integrations {
 export function createIntegrations(options: IntegrationsOptions): Integrations {
   const gateways = new Map<PaymentGatewaySlug, PaymentGatewayClient>();
   const policies = new Map<string, IntegrationPolicy>();
-  for (const description of PAYMENT_GATEWAYS) {
+  for (const description of options.descriptions ?? PAYMENT_GATEWAYS) {
     const policy = createPolicy({ ...options, integration: description.slug });
     policies.set(description.slug, policy);
     const client = description.create({ send: policy.watch(options.send), clock: options.clock });
@@ -80,21 +82,32 @@ export function createIntegrations(options: IntegrationsOptions): Integrations {
   };
 }
 
-/** Reading may be repeated; starting a payment may not, whatever the gateway answered. */
+/** Reading may be repeated; starting a payment or a refund may not, whatever the gateway answered. */
 function withPolicy(client: PaymentGatewayClient, policy: IntegrationPolicy): PaymentGatewayClient {
+  const reading = (name: string, { baseUrl }: GatewayConnection) => ({ name, safe: true, baseUrl });
+  const acting = (name: string, { baseUrl }: GatewayConnection) => ({ name, safe: false, baseUrl });
+  const { confirm, refund, lookUpRefund } = client;
   return {
     ...client,
     listMethods: (connection, call) =>
-      policy.run({ name: 'listMethods', safe: true, baseUrl: connection.baseUrl }, call, (bounded) =>
-        client.listMethods(connection, bounded),
-      ),
+      policy.run(reading('listMethods', connection), call, (bounded) => client.listMethods(connection, bounded)),
     initiate: (connection, input, call) =>
-      policy.run({ name: 'initiate', safe: false, baseUrl: connection.baseUrl }, call, (bounded) =>
-        client.initiate(connection, input, bounded),
+      policy.run(acting('initiate', connection), call, (bounded) => client.initiate(connection, input, bounded)),
+    lookUp: (connection, reference, call, hints) =>
+      policy.run(reading('lookUp', connection), call, (bounded) =>
+        client.lookUp(connection, reference, bounded, hints),
       ),
-    lookUp: (connection, gatewayReference, call) =>
-      policy.run({ name: 'lookUp', safe: true, baseUrl: connection.baseUrl }, call, (bounded) =>
-        client.lookUp(connection, gatewayReference, bounded),
-      ),
-  };
+    ...(confirm && {
+      confirm: (connection, incoming, claim, call) =>
+        policy.run(reading('confirm', connection), call, (bounded) => confirm(connection, incoming, claim, bounded)),
+    }),
+    ...(refund && {
+      refund: (connection, input, call) =>
+        policy.run(acting('refund', connection), call, (bounded) => refund(connection, input, bounded)),
+    }),
+    ...(lookUpRefund && {
+      lookUpRefund: (connection, input, call) =>
+        policy.run(reading('lookUpRefund', connection), call, (bounded) => lookUpRefund(connection, input, bounded)),
+    }),
+  } satisfies PaymentGatewayClient;
 }

@@ -64,7 +64,7 @@ const FAWATERK_BODY = JSON.stringify({
   payLoad: { payment_id: 'pay_77' },
 });
 
-export const CONFORMANCE: Readonly<Record<PaymentGatewaySlug, Conformance>> = {
+export const CONFORMANCE: Readonly<Partial<Record<PaymentGatewaySlug, Conformance>>> = {
   fawaterk: {
     credentials: FAWATERK,
     wrongCredentials: { ...FAWATERK, API_KEY: 'fwk_api_somebody' },

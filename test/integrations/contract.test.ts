@@ -55,7 +55,7 @@ function clientOf(slug: (typeof PAYMENT_GATEWAYS)[number]['slug']): PaymentGatew
 describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, description] as const))(
   '%s',
   (slug, description) => {
-    const conformance = CONFORMANCE[slug];
+    const conformance = CONFORMANCE[slug]!;
     const connect = (credentials: Readonly<Record<string, string>> = conformance.credentials): GatewayConnection => ({
       baseUrl: `${simulators.url}${description.simulatorPath}`,
       testMode: true,
