@@ -1,0 +1,107 @@
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import pg from 'pg';
+
+import { startEmbeddedPostgres } from '../src/launch/embedded.ts';
+import { migrate } from '../src/launch/migrate.ts';
+import { ensureApplicationLogin } from '../src/launch/roles.ts';
+import { DATASET_VERSION, fillDataset } from './dataset.ts';
+
+/** The bench's own database: migrated, filled, and kept for the next run. */
+export interface BenchDatabase {
+  /** Sees everything: for the peers, and for looking behind the scenes. */
+  readonly ownerUrl: string;
+  /** The application's login, bound by row-level security. */
+  readonly appUrl: string;
+  /** For what the bench keeps: the login's password, logs, the simulators' state. */
+  readonly dataDir: string;
+  readonly version: string;
+  readonly description: string;
+  stop(): Promise<void>;
+}
+
+const NAME = 'portolan_bench';
+
+/**
+ * On the server of DATABASE_URL (its owner's address), else on an embedded server of the bench's own with the same durable settings as
+ * `npm start`: nothing is switched off that a payment needs.
+ */
+export async function openBenchDatabase(env: NodeJS.ProcessEnv, log: (line: string) => void): Promise<BenchDatabase> {
+  const dataDir = resolve(env['DATA_DIR'] || '.data', 'bench');
+  mkdirSync(dataDir, { recursive: true });
+  const given = env['DATABASE_MIGRATION_URL'] || env['DATABASE_URL'];
+  const embedded = given ? null : await startEmbeddedPostgres({ dataDir, log });
+  const server = given ?? embedded!.ownerUrl;
+  try {
+    const ownerUrl = await ensureDatabase(server, log);
+    const appUrl = await ensureApplicationLogin(ownerUrl, join(dataDir));
+    const version = await onDatabase(ownerUrl, async (client) => (await client.query<{ version: string }>("select current_setting('server_version') as version")).rows[0]!.version);
+    const durability = await settingsOf(ownerUrl);
+    return {
+      ownerUrl, appUrl, dataDir, version,
+      description: `PostgreSQL ${version}, ${embedded ? 'embedded' : 'given by DATABASE_URL'} (${durability})`,
+      stop: async () => embedded?.stop(),
+    };
+  } catch (error) {
+    await embedded?.stop();
+    throw error;
+  }
+}
+
+async function settingsOf(url: string): Promise<string> {
+  const names = ['fsync', 'synchronous_commit', 'shared_buffers', 'jit'];
+  return onDatabase(url, async (client) => {
+    const { rows } = await client.query<{ name: string; value: string }>('select name, current_setting(name) as value from pg_settings where name = any ($1) order by name', [names]);
+    return rows.map(({ name, value }) => `${name} ${value}`).join(', ');
+  });
+}
+
+/** Makes the database, or keeps the one that holds this very data. */
+async function ensureDatabase(server: string, log: (line: string) => void): Promise<string> {
+  const url = withDatabase(server, NAME);
+  if ((await versionIn(server)) === DATASET_VERSION) {
+    await migrate(url, { log });
+    return url;
+  }
+  await onDatabase(server, async (client) => {
+    await client.query(`drop database if exists ${NAME} with (force)`);
+    await client.query(`create database ${NAME} template template0`);
+  });
+  await migrate(url, { log });
+  const since = performance.now();
+  log('Filling the database: 100,000 orders and what belongs to them ...');
+  await onDatabase(url, async (client) => {
+    await fillDataset(client);
+    await client.query('create schema bench; create table bench.marker (version text not null)');
+    await client.query('insert into bench.marker values ($1)', [DATASET_VERSION]);
+  });
+  log(`Filled in ${Math.round((performance.now() - since) / 1000)} s.`);
+  return url;
+}
+
+async function versionIn(server: string): Promise<string | null> {
+  try {
+    return await onDatabase(withDatabase(server, NAME), async (client) => (await client.query<{ version: string }>('select version from bench.marker')).rows[0]?.version ?? null);
+  } catch (error) {
+    // No such database, or one that was not filled to the end.
+    if (['3D000', '42P01', '3F000'].includes((error as pg.DatabaseError).code ?? '')) return null;
+    throw error;
+  }
+}
+
+export function withDatabase(url: string, name: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${name}`;
+  return changed.href;
+}
+
+export async function onDatabase<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url, application_name: 'portolan-bench' });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,85 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { startPortolan, type TokenMaker } from './contestants.ts';
+import type { BenchDatabase } from './database.ts';
+import type { QueryName } from './queries.ts';
+import { requestsOf, SERVER_CORE, startLoad } from './speed.ts';
+
+interface ProfileNode {
+  readonly id: number;
+  readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
+  readonly children?: readonly number[];
+}
+
+interface CpuProfile {
+  readonly nodes: readonly ProfileNode[];
+  readonly samples: readonly number[];
+  readonly timeDeltas: readonly number[];
+}
+
+const SHOWN = 45;
+
+/** Where our process spends its time on one query: `npm run bench -- profile q1`. */
+export async function profileQuery(database: BenchDatabase, tokens: TokenMaker, query: QueryName, seconds: number, log: (line: string) => void): Promise<void> {
+  const folder = mkdtempSync(join(database.dataDir, 'profile-'));
+  const load = await startLoad();
+  const portolan = await startPortolan(database, { core: SERVER_CORE, nodeArgs: ['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', '250'] });
+  try {
+    const result = await load.run({ port: portolan.port, requests: await requestsOf('portolan', query, tokens), seconds });
+    log(`${query}: ${Math.round(result.answers / result.seconds)} requests a second while profiled.`);
+  } finally {
+    await Promise.all([portolan.stop(), load.stop()]);
+  }
+  const files = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
+  // Worker threads write profiles of their own; the main thread's is the longest.
+  const profiles = files.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile).toSorted((a, b) => b.samples.length - a.samples.length);
+  if (!profiles[0]) throw new Error('The process wrote no profile.');
+  show(profiles[0], log);
+  rmSync(folder, { recursive: true });
+}
+
+function show(profile: CpuProfile, log: (line: string) => void): void {
+  const selfMicros = new Map<number, number>();
+  profile.samples.forEach((id, index) => selfMicros.set(id, (selfMicros.get(id) ?? 0) + (profile.timeDeltas[index] ?? 0)));
+  const parents = new Map<number, ProfileNode>();
+  for (const node of profile.nodes) for (const child of node.children ?? []) parents.set(child, node);
+  const packages = new Map<string, number>();
+  const functions = new Map<string, number>();
+  for (const node of profile.nodes) {
+    const micros = selfMicros.get(node.id) ?? 0;
+    if (micros === 0 || node.callFrame.functionName === '(idle)') continue;
+    add(packages, packageOf(node, parents), micros);
+    add(functions, `${node.callFrame.functionName || '(anonymous)'}  ${place(node)}`, micros);
+  }
+  const all = [...packages.values()].reduce((sum, micros) => sum + micros, 0);
+  const print = (title: string, shares: ReadonlyMap<string, number>) => {
+    log(`\n${title} (self time, idle left out)`);
+    for (const [name, micros] of [...shares].toSorted((a, b) => b[1] - a[1]).slice(0, SHOWN)) log(`${((100 * micros) / all).toFixed(1).padStart(6)} %  ${name}`);
+  };
+  print('Packages', packages);
+  print('Functions', functions);
+}
+
+function add(sums: Map<string, number>, name: string, micros: number): void {
+  sums.set(name, (sums.get(name) ?? 0) + micros);
+}
+
+/** What has no file, and what is Node's own, is charged to the nearest caller that is neither. */
+function packageOf(node: ProfileNode, parents: ReadonlyMap<number, ProfileNode>): string {
+  if (node.callFrame.functionName === '(garbage collector)') return '(garbage collector)';
+  for (let at: ProfileNode | undefined = node; at; at = parents.get(at.id)) {
+    const { url } = at.callFrame;
+    const inPackages = url.lastIndexOf('node_modules/');
+    if (inPackages >= 0) return /^(@[^/]+\/)?[^/]+/.exec(url.slice(inPackages + 'node_modules/'.length))![0];
+    const inSource = url.indexOf('/src/');
+    if (inSource >= 0) return url.slice(inSource + 1);
+    if (url !== '' && !url.startsWith('node:')) return '(generated code)';
+  }
+  return node.callFrame.functionName === '(program)' ? '(program)' : 'node';
+}
+
+function place({ callFrame: { url, lineNumber } }: ProfileNode): string {
+  const short = url.replace(/^.*node_modules\//, '').replace(/^.*\/src\//, 'src/').replace(/^file:.*\//, '');
+  return short === '' ? '' : `${short}:${lineNumber + 1}`;
+}
