@@ -7,28 +7,44 @@ import { expired, type TrackedStream } from './stream.ts';
 const SCAN_SIZE = 128;
 
 export async function follow(reader: Reader, tenantId: string, follower: Follower): Promise<Feed> {
-  const stream = await reader.open(tenantId, follower);
-  return {
-    tenantId,
-    epoch: stream.epoch,
-    get position() {
-      return stream.position;
-    },
-    get platformPosition() {
-      return reader.platformPosition;
-    },
-    read: (after, limit) => readOn(reader, stream, after, limit),
-    stop: () => void stream.followers.delete(follower),
-  };
+  return new StreamFeed(reader, await reader.open(tenantId, follower), follower);
 }
 
-async function readOn(reader: Reader, stream: TrackedStream, after: bigint, limit: number): Promise<readonly JournalEvent[]> {
-  const recent = stream.recent(after, limit);
-  if (recent) return recent;
-  const events = await reader.pages.read(stream, after, reader.platformPosition);
-  // Dense positions: where the next one is gone, it was forgotten, because nothing beyond the stream's place was asked for.
-  if (events[0]?.position !== after + 1n) throw expired();
-  return events.slice(0, limit);
+class StreamFeed implements Feed {
+  readonly tenantId: string;
+  readonly epoch: string;
+  readonly #reader: Reader;
+  readonly #stream: TrackedStream;
+  readonly #follower: Follower;
+
+  constructor(reader: Reader, stream: TrackedStream, follower: Follower) {
+    this.tenantId = stream.tenantId;
+    this.epoch = stream.epoch;
+    this.#reader = reader;
+    this.#stream = stream;
+    this.#follower = follower;
+  }
+
+  get position(): bigint {
+    return this.#stream.position;
+  }
+
+  get platformPosition(): bigint {
+    return this.#reader.platformPosition;
+  }
+
+  async read(after: bigint, limit: number): Promise<readonly JournalEvent[]> {
+    const recent = this.#stream.recent(after, limit);
+    if (recent) return recent;
+    const events = await this.#reader.pages.read(this.#stream, after, this.platformPosition);
+    // Dense positions: where the next one is gone, it was forgotten, because nothing beyond the stream's place was asked for.
+    if (events[0]?.position !== after + 1n) throw expired();
+    return events.slice(0, limit);
+  }
+
+  stop(): void {
+    this.#stream.followers.delete(this.#follower);
+  }
 }
 
 export function cursorBeyondHead(): AppError {

@@ -1,11 +1,9 @@
 import { authorize } from '../access.ts';
 import type { Context } from '../context.ts';
-import { decodeCursor, encodeCursor } from '../cursor.ts';
+import { decodeCursor } from '../cursor.ts';
 import { notFound } from '../errors.ts';
 import type { EventPayloads } from '../events.ts';
-import type { OrderModel, PaymentModel } from '../generated/prisma/models.ts';
 import { idOf } from '../global-id.ts';
-import type { JournalEvent } from '../journal.ts';
 import { Watch } from '../journal/watch.ts';
 
 export interface WatchArguments {
@@ -47,28 +45,4 @@ async function watch(ctx: Context, eventType: keyof EventPayloads, { orderId, af
     { tenantId: ctx.scope.tenantId, eventType, orderId: order, customerId: ctx.scope.customerId },
     { epoch: head.epoch, position: place.position },
   );
-}
-
-/** The cursor of an event: whoever resumes from it gets everything after this event. */
-export function cursorOf(ctx: Context, event: JournalEvent): string {
-  return encodeCursor(ctx.app.vault, event, event);
-}
-
-/** The payment an event is about, as it is now. */
-export async function loadPaymentOf(ctx: Context, event: JournalEvent): Promise<PaymentModel> {
-  const payment = await ctx.loaders.payment.load(event.aggregateId);
-  if (!payment) throw notFound('payment');
-  return payment;
-}
-
-/** The order an event is about, as it is now. */
-export async function loadOrderOf(ctx: Context, event: JournalEvent): Promise<OrderModel> {
-  const order = await ctx.loaders.order.load(event.aggregateId);
-  if (!order) throw notFound('order');
-  return order;
-}
-
-/** What the event itself says; nothing of it is read from the database. */
-export function statusesOf<T extends 'payment.status' | 'order.status'>(event: JournalEvent): Pick<EventPayloads[T], 'status' | 'previousStatus'> {
-  return event.payload as unknown as EventPayloads[T];
 }

@@ -1,32 +1,37 @@
+import { encodeCursor } from '../cursor.ts';
+import type { EventPayloads } from '../events.ts';
 import type { OrderStatus, PaymentStatus } from '../generated/prisma/enums.ts';
 import type { JournalEvent } from '../journal.ts';
-import { cursorOf, loadOrderOf, loadPaymentOf, statusesOf, watchOrders, watchPayments } from '../resolvers/live.ts';
+import { watchOrders, watchPayments } from '../resolvers/live.ts';
 import { builder } from './builder.ts';
 import { OrderStatusType } from './order.ts';
 import { Payment, PaymentStatusType } from './payment.ts';
 import { Order } from './refs.ts';
+
+/** What the event itself says; nothing of it is read from the database. */
+const said = (event: JournalEvent) => event.payload as unknown as EventPayloads['order.status' | 'payment.status'];
 
 const CURSOR = 'Resume from here: everything after this event.';
 
 const PaymentStatusEvent = builder.objectRef<JournalEvent>('PaymentStatusEvent').implement({
   description: "A payment has changed its status. Status and time are the event's own; the payment is read when the event is delivered.",
   fields: (t) => ({
-    cursor: t.field({ type: 'EventCursor', description: CURSOR, resolve: (event, _args, ctx) => cursorOf(ctx, event) }),
+    cursor: t.field({ type: 'EventCursor', description: CURSOR, resolve: (event, _args, ctx) => encodeCursor(ctx.app.vault, event, event) }),
     occurredAt: t.field({ type: 'DateTime', resolve: (event) => event.occurredAt }),
-    previousStatus: t.field({ type: PaymentStatusType, description: 'A new payment comes from UNPAID.', resolve: (event) => statusesOf(event).previousStatus as PaymentStatus }),
-    status: t.field({ type: PaymentStatusType, resolve: (event) => statusesOf(event).status as PaymentStatus }),
-    payment: t.field({ type: Payment, resolve: (event, _args, ctx) => loadPaymentOf(ctx, event) }),
+    previousStatus: t.field({ type: PaymentStatusType, description: 'A new payment comes from UNPAID.', resolve: (event) => said(event).previousStatus as PaymentStatus }),
+    status: t.field({ type: PaymentStatusType, resolve: (event) => said(event).status as PaymentStatus }),
+    payment: t.field({ type: Payment, resolve: async (event, _args, ctx) => (await ctx.loaders.payment.load(event.aggregateId))! }),
   }),
 });
 
 const OrderStatusEvent = builder.objectRef<JournalEvent>('OrderStatusEvent').implement({
   description: "An order has changed its status. Status and time are the event's own; the order is read when the event is delivered.",
   fields: (t) => ({
-    cursor: t.field({ type: 'EventCursor', description: CURSOR, resolve: (event, _args, ctx) => cursorOf(ctx, event) }),
+    cursor: t.field({ type: 'EventCursor', description: CURSOR, resolve: (event, _args, ctx) => encodeCursor(ctx.app.vault, event, event) }),
     occurredAt: t.field({ type: 'DateTime', resolve: (event) => event.occurredAt }),
-    previousStatus: t.field({ type: OrderStatusType, resolve: (event) => statusesOf(event).previousStatus as OrderStatus }),
-    status: t.field({ type: OrderStatusType, resolve: (event) => statusesOf(event).status as OrderStatus }),
-    order: t.field({ type: Order, resolve: (event, _args, ctx) => loadOrderOf(ctx, event) }),
+    previousStatus: t.field({ type: OrderStatusType, resolve: (event) => said(event).previousStatus as OrderStatus }),
+    status: t.field({ type: OrderStatusType, resolve: (event) => said(event).status as OrderStatus }),
+    order: t.field({ type: Order, resolve: async (event, _args, ctx) => (await ctx.loaders.order.load(event.aggregateId))! }),
   }),
 });
 
