@@ -17,6 +17,7 @@ import { createJournal } from './journal.ts';
 import type { Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { loadGatewayConnection } from './resolvers/gatewayConfig.ts';
+import { createTracing, type Tracing } from './tracing.ts';
 import { createVault, type Vault } from './vault.ts';
 
 export interface RunningApp {
@@ -39,6 +40,7 @@ export async function createApp(options: AppOptions): Promise<RunningApp> {
   const clock = options.clock ?? { now: () => new Date() };
   const newId = createIdSource(clock, randomBytes);
   const metrics = createMetrics();
+  const tracing = await createTracing(config.traceEndpoint, `portolan-${config.role}`);
   const db = openDatabase(config, metrics);
   await refuseOverpoweredLogin(db);
   const vault = createVault({ current: config.masterKey, older: config.olderMasterKeys, randomBytes });
@@ -59,9 +61,9 @@ export async function createApp(options: AppOptions): Promise<RunningApp> {
   });
   const outbound = createOutbound();
   setOutboundGuard(assertNoOpenTransaction);
-  const gateways = openGateways({ config, db, vault, clock, metrics, outbound });
+  const gateways = openGateways({ config, db, vault, clock, metrics, outbound, tracing });
   const app: App = {
-    config, clock, newId, randomBytes, log, db, vault, auth, journal, jobs, gateways, metrics, budgets,
+    config, clock, newId, randomBytes, log, db, vault, auth, journal, jobs, gateways, metrics, budgets, tracing,
     access: options.access ?? ACCESS_RULES,
   };
   auth.follow(journal);
@@ -78,6 +80,7 @@ export async function createApp(options: AppOptions): Promise<RunningApp> {
       await journal.close();
       await auth.close();
       outbound.close();
+      await tracing.close();
       await db.close();
     },
   };
@@ -111,10 +114,10 @@ async function refuseOverpoweredLogin(db: Database): Promise<void> {
   }
 }
 
-function openGateways(made: { config: Config; db: Database; vault: Vault; clock: Clock; metrics: Metrics; outbound: Outbound }): Gateways {
-  const { config, db, vault, clock, metrics, outbound } = made;
+function openGateways(made: { config: Config; db: Database; vault: Vault; clock: Clock; metrics: Metrics; outbound: Outbound; tracing: Tracing }): Gateways {
+  const { config, db, vault, clock, metrics, outbound, tracing } = made;
   const integrations = createIntegrations({
-    send: outbound.send,
+    send: tracing.enabled ? (request, call) => tracing.span('outbound', { method: request.method, host: new URL(request.url).host }, () => outbound.send(request, call)) : outbound.send,
     clock,
     random: Math.random,
     observe: ({ integration, operation, outcome, ms }) => {

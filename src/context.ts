@@ -11,6 +11,7 @@ import type { JobQueue } from './jobs/queue.ts';
 import type { Loaders } from './loaders.ts';
 import type { Metrics } from './metrics.ts';
 import type { Gateways } from './gateways.ts';
+import type { Tracing } from './tracing.ts';
 import type { Vault } from './vault.ts';
 
 /** Everything that is built once per process, in app.ts, and nowhere else. */
@@ -29,6 +30,7 @@ export interface App {
   readonly jobs: JobQueue;
   readonly gateways: Gateways;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
 }
 
 /** Who asks, for which tenant, and what a resolver may use. One per request; one per delivered event of a subscription. */

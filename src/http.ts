@@ -59,13 +59,17 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
       report(app, visit);
     });
     try {
-      if (visit.path === '/graphql') await entrance.handle(visit);
-      else await serveBeside({ ...deps, origins }, visit);
+      if (app.tracing.enabled) await app.tracing.span('request', { requestId: visit.requestId, method: request.method ?? '' }, () => route(visit));
+      else await route(visit);
     } catch (error) {
       if (response.destroyed) return;
       app.log.error({ requestId: visit.requestId, err: error }, 'A request failed');
       sendRefusal(visit, 500, 'INTERNAL', 'Something went wrong on our side.');
     }
+  }
+
+  function route(visit: Visit): Promise<void> {
+    return visit.path === '/graphql' ? entrance.handle(visit) : serveBeside({ ...deps, origins }, visit);
   }
 
   const server = createServer(

@@ -2,7 +2,7 @@ import type { App } from '../context.ts';
 import { expireOrder } from '../resolvers/order-expiry.ts';
 import { lookUpInquiry } from '../resolvers/inquiry.ts';
 import { pollPayment } from '../resolvers/payment-poll.ts';
-import type { TaskHandlers, TaskName } from './queue.ts';
+import type { TaskData, TaskHandlers, TaskName } from './queue.ts';
 
 export interface Worker {
   close(): Promise<void>;
@@ -23,9 +23,16 @@ function handlersOf(app: App): TaskHandlers {
   };
 }
 
+/** Each job in a span of its own, where somebody listens. */
+function traced(app: App, handlers: TaskHandlers): TaskHandlers {
+  if (!app.tracing.enabled) return handlers;
+  const entries = Object.entries(handlers).map(([name, handler]) => [name, (data: TaskData) => app.tracing.span(`job ${name}`, { tenantId: data.tenantId }, () => handler(data))]);
+  return Object.fromEntries(entries) as TaskHandlers;
+}
+
 /** Works the queue, and looks every two seconds what has become due. Any number of workers may run. */
 export async function startWorker(app: App): Promise<Worker> {
-  await app.jobs.work(handlersOf(app));
+  await app.jobs.work(traced(app, handlersOf(app)));
   let scanning: Promise<void> = Promise.resolve();
   let forgottenAt = 0;
   const scan = async (): Promise<void> => {
