@@ -1,6 +1,6 @@
 // What every npm script calls: sets the clone up if need be, then runs the wanted part under the pinned Node.
 // Plain JavaScript for Node 20, without packages.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { SetupError, ensureGenerated, ensureReady, pinnedNode, root } from './setup.mjs';
@@ -78,12 +78,24 @@ function runStep([file, ...args]) {
 
 // npm passes SIGTERM on, but a killed npm can pass on nothing: without this its server would live on unseen.
 function watchParent(onOrphaned) {
-  const parent = process.ppid;
-  if (process.env.npm_lifecycle_event === undefined || parent <= 1) return undefined;
+  if (process.env.npm_lifecycle_event === undefined) return undefined;
+  const family = ancestors();
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (ancestors() === family) return;
     clearInterval(timer);
     onOrphaned();
   }, 500);
   return timer.unref();
+}
+
+/** Our parent, and where that is only npm's shell (Linux tells), the shell's parent too: one of the two is npm. */
+function ancestors() {
+  try {
+    const name = readFileSync(`/proc/${process.ppid}/comm`, 'utf8');
+    if (/^(npm|node)/.test(name)) return `${process.ppid}`;
+    const stat = readFileSync(`/proc/${process.ppid}/stat`, 'utf8');
+    return `${process.ppid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]}`;
+  } catch {
+    return `${process.ppid}`;
+  }
 }

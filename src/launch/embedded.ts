@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
-import { lockHolder, tryLock } from '../../scripts/lock.mjs';
 import { findBinaries, serverEnvironment, type Account, type Binaries } from './binaries.ts';
 import { chooseHome, endLeftovers, endServer, initialise, keepPassword } from './cluster.ts';
+import { dataDirHolder, lockDataDir, prepareDataDir } from './dataDirectory.ts';
 import { LaunchFault } from './fault.ts';
 import { waitFor } from './processes.ts';
 import { writePrivate } from './secrets.ts';
@@ -73,34 +73,12 @@ export async function startEmbeddedPostgres(options: Options): Promise<EmbeddedP
 }
 
 /** The owner's address of the server that a living process runs on this data directory; null when none does. */
-export function runningEmbeddedPostgres(dataDir: string): { ownerUrl: string; pid: number } | null {
-  const holder = existsSync(dataDir) ? lockHolder(join(realpathSync(dataDir), 'running.lock')) : null;
-  const port = holder && recordedPort(dataDir);
-  return holder && port ? { ownerUrl: address(port, keepPassword(dataDir), DATABASE), pid: holder.pid } : null;
-}
-
-function prepareDataDir(path: string): string {
-  try {
-    if (!existsSync(path)) {
-      mkdirSync(path, { recursive: true });
-      // Whatever the umask: the server's account must be able to pass through. Every secret in it has a mode of its own.
-      chmodSync(path, 0o755);
-    }
-    return realpathSync(path);
-  } catch (error) {
-    throw new LaunchFault(`The data directory ${path} cannot be used: ${(error as Error).message}.`);
-  }
-}
-
-function lockDataDir(dataDir: string): () => void {
-  let answer: ReturnType<typeof tryLock>;
-  try {
-    answer = tryLock(join(dataDir, 'running.lock'));
-  } catch (error) {
-    throw new LaunchFault(`The data directory ${dataDir} cannot be used: ${(error as Error).message}.`);
-  }
-  if (answer.release) return answer.release;
-  throw new LaunchFault(`Portolan already runs on ${dataDir} (process ${answer.holder.pid}). Stop it, or set DATA_DIR and PORT for a second one.`);
+export function runningEmbeddedPostgres(path: string): { ownerUrl: string; pid: number } | null {
+  const holder = dataDirHolder(path);
+  if (holder === null) return null;
+  const dataDir = realpathSync(path);
+  const port = recordedPort(dataDir);
+  return port === null ? null : { ownerUrl: address(port, keepPassword(dataDir), DATABASE), pid: holder.pid };
 }
 
 interface Place {

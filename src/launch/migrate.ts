@@ -36,7 +36,7 @@ export async function migrate(ownerUrl: string, options: MigrateOptions): Promis
 
 async function applyPending(engine: Engine, log: (line: string) => void): Promise<string[]> {
   const faults = await engine.historyFaults();
-  if (faults.length > 0) throw new LaunchFault(`The database's history does not fit this program: ${faults.join('; ')}.`);
+  if (faults.length > 0) throw new LaunchFault(`The database's history does not fit this program: ${faults.join('; ')}. While developing, \`npm run db:reset\` starts afresh.`);
   const pending = await engine.pending();
   if (pending.length === 0) return [];
   log(`Migrating the database: ${pending.length} to apply ...`);
@@ -100,7 +100,8 @@ export async function resetDatabase(ownerUrl: string, options: MigrateOptions & 
   await migrate(ownerUrl, options);
 }
 
-async function waitForDatabase(url: string, { log, waitMs = 60_000 }: MigrateOptions): Promise<void> {
+/** Waits for a database that is starting up; a wrong password or name ends at once. @throws LaunchFault in one line. */
+export async function waitForDatabase(url: string, { log, waitMs = 60_000 }: MigrateOptions): Promise<void> {
   const deadline = performance.now() + waitMs;
   let isTold = false;
   for (;;) {

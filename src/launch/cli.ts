@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { joinOwner } from './database.ts';
+import { LaunchFault, reportFault } from './fault.ts';
+import { migrate } from './migrate.ts';
+import { ensureApplicationLogin } from './roles.ts';
+import { readSecretKey, readSettings } from './settings.ts';
+
+// npm run cli -- ...: runs src/cli/main.ts with the same database, key and addresses as `npm start`, whether that runs or not.
+const program = resolve(import.meta.dirname, '../cli/main.ts');
+
+async function run(): Promise<void> {
+  if (!existsSync(program)) throw new LaunchFault(`There is no ${program}.`);
+  const settings = readSettings(process.env);
+  const secretKey = readSecretKey(process.env, settings);
+  const isPrepared = settings.databaseUrl && settings.migrationUrl;
+  const database = isPrepared ? null : await joinOwner(settings, (line) => console.error(line));
+  try {
+    if (database) await migrate(database.ownerUrl, { log: (line) => console.error(line) });
+    const databaseUrl = database ? await ensureApplicationLogin(database.ownerUrl, settings.dataDir) : settings.databaseUrl;
+    const { DATABASE_MIGRATION_URL: _owner, ...env } = process.env;
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...process.argv.slice(2)], {
+      stdio: 'inherit',
+      env: { ...env, DATABASE_URL: databaseUrl ?? '', SECRET_KEY: secretKey, PORT: String(settings.port), APP_BASE_URL: settings.baseUrl, DATA_DIR: settings.dataDir },
+    });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    process.exitCode = code ?? 1;
+  } finally {
+    await database?.stop();
+  }
+}
+
+await run().catch(reportFault);
