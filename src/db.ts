@@ -103,8 +103,12 @@ class Connection implements Statements {
   }
 
   async query<T = Row>(text: string, values: readonly unknown[] = []): Promise<T[]> {
-    this.#onStatement?.(text);
+    this.tellOf(text);
     return this.send<T>(text, values);
+  }
+
+  tellOf(text: string): void {
+    this.#onStatement?.(text);
   }
 
   async send<T = Row>(text: string, values: readonly unknown[]): Promise<T[]> {
@@ -156,6 +160,13 @@ class OpenTransaction implements Transaction {
   }
 }
 
+/** A connection lent out: how to tell of a statement sent there, and how to give it back (again is harmless). */
+export interface Loan {
+  readonly client: pg.PoolClient;
+  tellOf(text: string): void;
+  giveBack(): void;
+}
+
 /** What a query reads through: one snapshot, opened when first needed; loaders queue on it. */
 export interface Reader extends Statements {
   readonly scope: Scope;
@@ -163,8 +174,8 @@ export interface Reader extends Statements {
   readonly head: StreamHead | null;
   /** Ends the snapshot, runs work (an outside call), and lets later reads open a new one. */
   pauseFor<T>(work: () => Promise<T>): Promise<T>;
-  /** The connection beneath, for Prisma to join the snapshot. */
-  client(): Promise<pg.PoolClient>;
+  /** The connection beneath, for Prisma to join the snapshot; the snapshot stays open until it is given back. */
+  lend(): Promise<Loan>;
   /** Gives the connection back. The answer need not wait for it. */
   end(): void;
 }
@@ -174,6 +185,9 @@ class SnapshotReader implements Reader {
   head: StreamHead | null = null;
   readonly #database: Database;
   #opening: Promise<Connection> | null = null;
+  /** The connection while its snapshot is open; null from the moment that it is being ended. */
+  #current: Connection | null = null;
+  readonly #loans = new Set<Promise<void>>();
   #pause: Promise<unknown> | null = null;
   #ended = false;
 
@@ -183,12 +197,21 @@ class SnapshotReader implements Reader {
   }
 
   async query<T = Row>(text: string, values?: readonly unknown[]): Promise<T[]> {
-    const connection = await this.#connection();
-    return connection.query<T>(text, values);
+    for (;;) {
+      const connection = await this.#connection();
+      // Ended while we waited for it: a statement sent now would run behind the commit, for nobody's tenant or for another's.
+      if (connection === this.#current) return connection.query<T>(text, values);
+    }
   }
 
-  async client(): Promise<pg.PoolClient> {
-    return (await this.#connection()).client;
+  async lend(): Promise<Loan> {
+    for (;;) {
+      const connection = await this.#connection();
+      if (connection !== this.#current) continue;
+      const loan = Promise.withResolvers<void>();
+      this.#loans.add(loan.promise);
+      return { client: connection.client, tellOf: (text) => connection.tellOf(text), giveBack: loan.resolve };
+    }
   }
 
   async #connection(): Promise<Connection> {
@@ -200,6 +223,7 @@ class SnapshotReader implements Reader {
 
   async #open(): Promise<Connection> {
     const connection = await this.#database.acquire();
+    this.#current = connection;
     const begun = connection.control('begin isolation level repeatable read read only');
     const entered = connection.send<EnteredRow>(ENTER, [this.scope.tenantId, this.scope.customerId]);
     // Not awaited here: the first statement travels in the same write. A failure shows in that statement, too.
@@ -238,8 +262,13 @@ class SnapshotReader implements Reader {
   async #close(): Promise<void> {
     const opening = this.#opening;
     this.#opening = null;
+    this.#current = null;
     if (!opening) return;
     const connection = await opening;
+    this.#current = null;
+    // Prisma sends a relation's statement after its parent's: none of them may come behind the commit.
+    await Promise.all(this.#loans);
+    this.#loans.clear();
     // Commits behind whatever is still queued; a failed transaction is ended by it just as well.
     await connection.control('commit').then(
       () => connection.client.release(),
