@@ -27,8 +27,11 @@ export interface UserErrorShape {
 export interface OperationHandle {
   /** For verbs of one transaction: claims, works and records the result at once. Two at once: the second waits on the claim. */
   once(work: (tx: Transaction) => Promise<Done>): Promise<Done>;
-  /** Transaction A of a verb that calls outside: claims with a lease and commits the intent, naming what it is about. */
-  begin<T>(work: (tx: Transaction) => Promise<{ about: Done; value: T }>): Promise<T>;
+  /**
+   * Transaction A of a verb that calls outside: claims with a lease and commits the intent, naming what it is about. `complete`
+   * where nothing is left to do: the result is recorded at once.
+   */
+  begin<T>(work: (tx: Transaction) => Promise<{ about: Done; value: T; complete?: boolean }>): Promise<T>;
   /** Transaction B: records the outcome of the call and the result. */
   finish(work: (tx: Transaction) => Promise<Done>): Promise<Done>;
   /** Transaction B where the answer was lost: opens the inquiry and leaves the operation UNKNOWN. @returns the inquiry's id */
@@ -38,7 +41,7 @@ export interface OperationHandle {
 /** A refusal that says nothing lasting about the operation: the same key may try again. */
 const PASSING: ReadonlySet<ErrorCode> = new Set([
   'UNAUTHENTICATED', 'FORBIDDEN', 'RATE_LIMITED', 'QUERY_TOO_COSTLY', 'OVERLOADED', 'DEADLINE_EXCEEDED', 'OPERATION_IN_FLIGHT',
-  'IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_INPUT_MISMATCH', 'GATEWAY_UNAVAILABLE', 'PROVIDER_UNAVAILABLE', 'CIRCUIT_OPEN', 'INTERNAL',
+  'IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_INPUT_MISMATCH', 'PAYMENT_PENDING', 'DECRYPTION_FAILED', 'CREDENTIALS_MISSING', 'GATEWAY_UNAVAILABLE', 'PROVIDER_UNAVAILABLE', 'CIRCUIT_OPEN', 'INTERNAL',
 ]);
 const LEASE_MS = 60_000;
 const WAIT_STEP_MS = 40;
@@ -70,6 +73,8 @@ export async function runOperation(
     return await work(claim);
   } catch (error) {
     if (error instanceof KeyTaken || isClaimTimeout(error, claim)) return claim.firstResult();
+    // A repeat is told what became of the first, also where today it would already fail on the way to its claim.
+    if (error instanceof AppError && (await claim.isAnothers())) return claim.firstResult();
     await claim.recordFailure(error);
     throw error;
   }
@@ -129,11 +134,11 @@ class Claim implements OperationHandle {
     });
   }
 
-  async begin<T>(work: (tx: Transaction) => Promise<{ about: Done; value: T }>): Promise<T> {
+  async begin<T>(work: (tx: Transaction) => Promise<{ about: Done; value: T; complete?: boolean }>): Promise<T> {
     const value = await this.#ctx.app.db.write(this.#ctx.scope, async (tx) => {
       await this.#take(tx);
       const intent = await work(tx);
-      await this.#update(tx, 'IN_FLIGHT', intent.about, []);
+      await this.#update(tx, intent.complete ? 'SUCCEEDED' : 'IN_FLIGHT', intent.about, []);
       return intent.value;
     });
     this.claimed = true;
@@ -171,21 +176,34 @@ class Claim implements OperationHandle {
     }
   }
 
-  /** Keeps a lasting refusal, so that a repeat is told the same; a passing one frees the key again. */
+  /** True where somebody else's request holds this key: it is under way or came to its end, and was not freed again. */
+  async isAnothers(): Promise<boolean> {
+    if (this.claimed) return false;
+    const rows = await this.#ctx.app.db.read(this.#ctx.scope, (tx) =>
+      tx.query(`${SELECT} and not (status = 'FAILED' and user_errors = '[]') and (status <> 'IN_FLIGHT' or lease_until > $3)`, [...this.#id(), this.#now()]),
+    );
+    return rows.length > 0;
+  }
+
+  /** Keeps a lasting refusal, so that a repeat is told the same; a passing one frees the key again. Another's claim is left alone. */
   async recordFailure(error: unknown): Promise<void> {
     const lasting = error instanceof AppError && !PASSING.has(error.code);
     if (!lasting && !this.claimed) return;
     const errors = lasting ? [userErrorOf(error)] : [];
     await this.#ctx.app.db.write(this.#ctx.scope, async (tx) => {
-      await tx.query(INSERT, [...this.#id(), this.#mutation, JSON.stringify(this.#fingerprint), this.#now(), this.#leaseEnd()]);
+      if (!this.claimed && !(await this.#claim(tx))) return;
       const row = await tx.one<OperationRow>(`${SELECT} for update`, this.#id());
       if (row.status === 'IN_FLIGHT') await this.#update(tx, 'FAILED', null, errors);
     });
   }
 
   async #take(tx: Transaction): Promise<void> {
+    if (!(await this.#claim(tx))) throw new KeyTaken();
+  }
+
+  async #claim(tx: Transaction): Promise<boolean> {
     const taken = await tx.query(CLAIM, [...this.#id(), this.#mutation, JSON.stringify(this.#fingerprint), this.#now(), this.#leaseEnd()]);
-    if (taken.length === 0) throw new KeyTaken();
+    return taken.length > 0;
   }
 
   async #record(tx: Transaction, done: Done): Promise<Done> {
@@ -233,14 +251,13 @@ class Claim implements OperationHandle {
 
 const SELECT = `select mutation, fingerprint, status, result_type, result_id, user_errors from operations
   where tenant_id = current_tenant() and actor = $1 and key = $2`;
-const INSERT = `insert into operations (tenant_id, actor, key, mutation, fingerprint, status, started_at, lease_until)
-  values (current_tenant(), $1, $2, $3, $4, 'IN_FLIGHT', $5, $6) on conflict do nothing`;
-// A freed key (FAILED without an error) may be claimed again.
+// A freed key (FAILED without an error) may be claimed again, and by the same request one whose first request died with its process.
 const CLAIM = `insert into operations as o (tenant_id, actor, key, mutation, fingerprint, status, started_at, lease_until)
   values (current_tenant(), $1, $2, $3, $4, 'IN_FLIGHT', $5, $6)
   on conflict (tenant_id, actor, key) do update set status = 'IN_FLIGHT', mutation = excluded.mutation, fingerprint = excluded.fingerprint,
     started_at = excluded.started_at, lease_until = excluded.lease_until
-    where o.status = 'FAILED' and o.user_errors = '[]'
+    where (o.status = 'FAILED' and o.user_errors = '[]') or (o.status = 'IN_FLIGHT' and o.lease_until < excluded.started_at
+      and o.mutation = excluded.mutation and o.fingerprint = excluded.fingerprint)
   returning key`;
 
 export function userErrorOf(error: AppError): UserErrorShape {

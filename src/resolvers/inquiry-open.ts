@@ -18,12 +18,12 @@ export async function openInquiry(app: Changing, tx: Transaction, about: { about
 
 /** Opens one unless one is open already, and makes operations that wait for it say so: for a lease that ended without an outcome. */
 export async function ensureInquiry(app: Changing, tx: Transaction, about: { aboutType: string; aboutId: string; reason: string }): Promise<void> {
-  const open = await tx.query(
-    "select 1 from inquiries where tenant_id = current_tenant() and about_type = $1 and about_id = $2 and resolution = 'OPEN'",
+  const [open] = await tx.query<{ id: string }>(
+    "select id from inquiries where tenant_id = current_tenant() and about_type = $1 and about_id = $2 and resolution = 'OPEN'",
     [about.aboutType, about.aboutId],
   );
-  if (open.length > 0) return;
-  const inquiryId = await openInquiry(app, tx, about);
+  const inquiryId = open?.id ?? (await openInquiry(app, tx, about));
+  // Asked every time: the inquiry may have been opened while the lease still ran.
   await tx.query(
     `update operations set status = 'UNKNOWN', inquiry_id = $3
      where tenant_id = current_tenant() and result_type = $1 and result_id = $2 and status = 'IN_FLIGHT' and lease_until < $4`,

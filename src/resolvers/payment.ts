@@ -82,9 +82,9 @@ export async function payOrder(ctx: Context, input: PayOrderInput): Promise<Done
     const chosen = await chosenMethod(ctx, input.methodId);
     const intent = await operation.begin(async (tx) => {
       const value = await commitIntent(ctx, tx, { orderId, chosen });
-      return { about: { type: 'Payment', id: value.payment.id }, value };
+      return { about: { type: 'Payment', id: value.payment.id }, value, complete: value.continued };
     });
-    if (intent.continued) return operation.finish(async () => ({ type: 'Payment', id: intent.payment.id }));
+    if (intent.continued) return { type: 'Payment', id: intent.payment.id };
     const outcome = await ctx.app.gateways.initiate(chosen.gateway, chosen.connection, initiation(ctx, intent, chosen, returnUrl, await tenantSlug(ctx)));
     return recordInitiation(ctx, operation, intent, outcome);
   });
