@@ -1,10 +1,11 @@
 import type { App } from '../context.ts';
 import type { Scope, Transaction } from '../db.ts';
+import { orderPaymentStatus } from '../domain/payment-state.ts';
 import type { InquiryModel } from '../generated/prisma/models.ts';
 import { INQUIRY_COLUMNS } from '../loaders.ts';
 import { LOOK_UP_AFTER_MS } from './inquiry-open.ts';
 import { lockOrder } from './order-lock.ts';
-import { endStalePayment, lockPayment, type Changing } from './payment-change.ts';
+import { endStalePayment, lockPayment, paymentsOf, type Changing } from './payment-change.ts';
 import { pollPayment, type Polling } from './payment-poll.ts';
 
 /** One look-up of an open inquiry: asks, and closes it or says when to ask again. Safe to run twice. */
@@ -40,6 +41,10 @@ async function giveUp(app: Polling, tx: Transaction, inquiry: InquiryModel): Pro
   const payment = await lockPayment(tx, inquiry.aboutId);
   if (payment.status === 'PENDING' && payment.paymentUrl === null && payment.referenceCode === null) {
     await endStalePayment(app, tx, payment, 'FAILED', 'ANSWER_LOST');
+    await tx.query('update orders set payment_status = $2, version = version + 1 where tenant_id = current_tenant() and id = $1', [
+      orderId,
+      orderPaymentStatus(await paymentsOf(tx, orderId)),
+    ]);
     return close(app, tx, inquiry, 'NOT_DONE', 'never shown to the customer');
   }
   return close(app, tx, inquiry, 'HANDED_TO_PERSON', 'the gateway gives no answer');
