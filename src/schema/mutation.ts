@@ -58,10 +58,13 @@ export function resultOrErrors<T>(ctx: Context, verb: () => Promise<T>): Promise
 }
 
 async function outsideSnapshot<T>(ctx: Context, verb: () => Promise<T>): Promise<T> {
-  const result = await ctx.reads.pauseFor(verb);
-  ctx.loaders.clear();
-  ctx.app.journal.wake();
-  return result;
+  try {
+    return await ctx.reads.pauseFor(verb);
+  } finally {
+    // Also a refused verb may have written: a payment that the gateway declined has its events.
+    ctx.loaders.clear();
+    ctx.app.journal.wake();
+  }
 }
 
 async function orErrors<T>(work: () => Promise<Payload<T>>): Promise<Payload<T>> {
