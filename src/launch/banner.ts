@@ -14,7 +14,8 @@ export function banner(settings: LaunchSettings, database: string, demo: DemoFil
     `  Database          ${database}`,
   ];
   if (demo === null) return [...lines, ''].join('\n');
-  const login = (name: string, { email, password }: { email: string; password: string }): string => `  ${name.padEnd(18)}${email.padEnd(24)}${password}`;
+  const login = (name: string, { email, password }: { email: string; password: string }): string =>
+    `  ${name.padEnd(18)}${email.padEnd(24)}${password}`;
   return [
     ...lines,
     `  Simulators        http://localhost:${simulatorsPort}`,

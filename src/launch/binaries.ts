@@ -1,5 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, chmodSync, constants, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -54,7 +67,8 @@ export function findBinaries(account: Account, log: (line: string) => void): Bin
   const inPlace = describe(join(packaged, 'native'));
   const fault = whyUnusable(inPlace, account);
   if (fault === null) return inPlace;
-  if (account === null) throw new LaunchFault(`The packaged PostgreSQL does not run here: ${fault}. Set DATABASE_URL to use a server.`);
+  if (account === null)
+    throw new LaunchFault(`The packaged PostgreSQL does not run here: ${fault}. Set DATABASE_URL to use a server.`);
   for (const base of reachablePlaces()) {
     const copy = describe(join(base, `portolan-postgres-${version}`));
     if (!isOurs(copy.native)) continue;
@@ -64,22 +78,29 @@ export function findBinaries(account: Account, log: (line: string) => void): Bin
     }
     if (whyUnusable(copy, account) === null) return copy;
   }
-  throw new LaunchFault(`The packaged PostgreSQL does not run here as user ${account.uid}: ${fault}. Set DATABASE_URL to use a server.`);
+  throw new LaunchFault(
+    `The packaged PostgreSQL does not run here as user ${account.uid}: ${fault}. Set DATABASE_URL to use a server.`,
+  );
 }
 
 function packageFolder(name: string): string {
   try {
     return resolve(dirname(createRequire(import.meta.url).resolve(name)), '..');
   } catch {
-    throw new LaunchFault(`There is no packaged PostgreSQL for ${process.platform} on ${process.arch}. Set DATABASE_URL to use a server.`);
+    throw new LaunchFault(
+      `There is no packaged PostgreSQL for ${process.platform} on ${process.arch}. Set DATABASE_URL to use a server.`,
+    );
   }
 }
 
 function whyUnusable(binaries: Binaries, account: Account): string | null {
   const options = { ...account, cwd: '/', env: serverEnvironment(binaries), encoding: 'utf8' as const };
   const answer = spawnSync(binaries.postgres, ['--version'], options);
-  if (answer.status !== 0) return answer.error?.message ?? (answer.stderr.trim().split('\n')[0] || `exit code ${answer.status}`);
-  const isReadable = process.platform === 'win32' || canDo('test -r "$1"', join(binaries.native, 'share', 'postgresql', 'postgres.bki'), account);
+  if (answer.status !== 0)
+    return answer.error?.message ?? (answer.stderr.trim().split('\n')[0] || `exit code ${answer.status}`);
+  const isReadable =
+    process.platform === 'win32' ||
+    canDo('test -r "$1"', join(binaries.native, 'share', 'postgresql', 'postgres.bki'), account);
   return isReadable ? null : 'its files are not readable';
 }
 

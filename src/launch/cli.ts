@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { joinOwner } from './database.ts';
 import { LaunchFault, reportFault } from './fault.ts';
 import { migrate } from './migrate.ts';
@@ -19,12 +19,25 @@ async function run(): Promise<void> {
   const database = isPrepared ? null : await joinOwner(settings, (line) => console.error(line));
   try {
     if (database) await migrate(database.ownerUrl, { log: (line) => console.error(line) });
-    const databaseUrl = database ? await ensureApplicationLogin(database.ownerUrl, settings.dataDir) : settings.databaseUrl;
+    const databaseUrl = database
+      ? await ensureApplicationLogin(database.ownerUrl, settings.dataDir)
+      : settings.databaseUrl;
     const { DATABASE_MIGRATION_URL: _owner, ...env } = process.env;
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...process.argv.slice(2)], {
-      stdio: 'inherit',
-      env: { ...env, DATABASE_URL: databaseUrl ?? '', SECRET_KEY: secretKey, PORT: String(settings.port), APP_BASE_URL: settings.baseUrl, DATA_DIR: settings.dataDir },
-    });
+    const child = spawn(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', program, ...process.argv.slice(2)],
+      {
+        stdio: 'inherit',
+        env: {
+          ...env,
+          DATABASE_URL: databaseUrl ?? '',
+          SECRET_KEY: secretKey,
+          PORT: String(settings.port),
+          APP_BASE_URL: settings.baseUrl,
+          DATA_DIR: settings.dataDir,
+        },
+      },
+    );
     const [code] = (await once(child, 'exit')) as [number | null];
     process.exitCode = code ?? 1;
   } finally {

@@ -1,8 +1,26 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { canEnter, chooseAccount, isOurs, reachablePlaces, serverEnvironment, type Account, type Binaries } from './binaries.ts';
+import {
+  canEnter,
+  chooseAccount,
+  isOurs,
+  reachablePlaces,
+  serverEnvironment,
+  type Account,
+  type Binaries,
+} from './binaries.ts';
 import { LaunchFault } from './fault.ts';
 import { isAlive, postgresProcessesIn, signal, waitFor } from './processes.ts';
 import { shortHash, writePrivate } from './secrets.ts';
@@ -19,7 +37,9 @@ export function chooseHome(dataDir: string, log: (line: string) => void): { home
   if (existsSync(pointer)) {
     const home = readFileSync(pointer, 'utf8').trim();
     if (!existsSync(home)) {
-      throw new LaunchFault(`The database of ${dataDir} lay in ${home}, which is gone. Delete ${dataDir} to start afresh.`);
+      throw new LaunchFault(
+        `The database of ${dataDir} lay in ${home}, which is gone. Delete ${dataDir} to start afresh.`,
+      );
     }
     return { home, account: chooseAccount(join(home, 'postgres')) };
   }
@@ -37,7 +57,9 @@ function moveCluster(from: string, to: string): void {
   try {
     renameSync(from, to);
   } catch (error) {
-    throw new LaunchFault(`The data in ${from} must move to ${to}, where the server can reach it, but: ${(error as Error).message}. Move it by hand.`);
+    throw new LaunchFault(
+      `The data in ${from} must move to ${to}, where the server can reach it, but: ${(error as Error).message}. Move it by hand.`,
+    );
   }
 }
 
@@ -57,11 +79,19 @@ function makeHomeElsewhere(dataDir: string, account: Account, log: (line: string
     if (canEnter(home, account)) return home;
     rmSync(home, { recursive: true, force: true });
   }
-  throw new LaunchFault(`No folder that user ${account?.uid} could reach is writable. Set DATA_DIR to one, or DATABASE_URL to use a server.`);
+  throw new LaunchFault(
+    `No folder that user ${account?.uid} could reach is writable. Set DATA_DIR to one, or DATABASE_URL to use a server.`,
+  );
 }
 
 /** Makes the cluster unless it is there. A kill in the middle leaves only a half folder, which the next start removes. */
-export function initialise(home: string, account: Account, binaries: Binaries, password: string, durable: boolean): string {
+export function initialise(
+  home: string,
+  account: Account,
+  binaries: Binaries,
+  password: string,
+  durable: boolean,
+): string {
   for (const name of readdirSync(home)) {
     if (name.startsWith('postgres.half')) rmSync(join(home, name), { recursive: true, force: true });
   }
@@ -69,12 +99,15 @@ export function initialise(home: string, account: Account, binaries: Binaries, p
   if (existsSync(join(directory, 'PG_VERSION'))) {
     const major = Number(readFileSync(join(directory, 'PG_VERSION'), 'utf8'));
     if (major === binaries.major) return directory;
-    throw new LaunchFault(`The data in ${directory} is of PostgreSQL ${major}, the packaged server is ${binaries.major}. Dump it with the old one, or delete the folder.`);
+    throw new LaunchFault(
+      `The data in ${directory} is of PostgreSQL ${major}, the packaged server is ${binaries.major}. Dump it with the old one, or delete the folder.`,
+    );
   }
   const half = join(home, `postgres.half-${process.pid}`);
   mkdirSync(join(half, 'cluster'), { recursive: true, mode: 0o700 });
   writePrivate(join(half, 'password'), password);
-  if (account) for (const path of [half, join(half, 'cluster'), join(half, 'password')]) chownSync(path, account.uid, account.gid);
+  if (account)
+    for (const path of [half, join(half, 'cluster'), join(half, 'password')]) chownSync(path, account.uid, account.gid);
   runInitdb(join(half, 'cluster'), join(half, 'password'), account, binaries, durable);
   rmSync(directory, { recursive: true, force: true });
   renameSync(join(half, 'cluster'), directory);
@@ -82,14 +115,32 @@ export function initialise(home: string, account: Account, binaries: Binaries, p
   return directory;
 }
 
-function runInitdb(directory: string, passwordFile: string, account: Account, binaries: Binaries, durable: boolean): void {
+function runInitdb(
+  directory: string,
+  passwordFile: string,
+  account: Account,
+  binaries: Binaries,
+  durable: boolean,
+): void {
   const args = [
-    ...['--pgdata', directory, '--username', 'postgres', '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
+    `--pgdata=${directory}`,
+    `--pwfile=${passwordFile}`,
+    '--username=postgres',
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
     // The builtin locale sorts by code point on every host alike, so an index never depends on the host's C library.
-    ...['--encoding', 'UTF8', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--locale', 'C'],
-    ...['--data-checksums', ...(durable ? [] : ['--no-sync'])],
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    '--locale=C',
+    '--data-checksums',
+    ...(durable ? [] : ['--no-sync']),
   ];
-  const answer = spawnSync(binaries.initdb, args, { ...account, cwd: '/', env: serverEnvironment(binaries), encoding: 'utf8' });
+  const answer = spawnSync(binaries.initdb, args, {
+    ...account,
+    cwd: '/',
+    env: serverEnvironment(binaries),
+    encoding: 'utf8',
+  });
   if (answer.status === 0) return;
   const why = answer.error?.message ?? `${answer.stdout}${answer.stderr}`.trim().split('\n').slice(-3).join(' ');
   throw new LaunchFault(`PostgreSQL could not make its data directory ${directory}: ${why}`);
@@ -120,7 +171,11 @@ export async function endLeftovers(directory: string, log: (line: string) => voi
 
 /** Fast stop: sessions are ended, what is committed is kept. Harder only when that takes too long. */
 export async function endServer(pid: number): Promise<void> {
-  for (const [name, timeoutMs] of [['SIGINT', FAST_STOP_MS_MAX], ['SIGQUIT', HARD_STOP_MS_MAX], ['SIGKILL', HARD_STOP_MS_MAX]] as const) {
+  for (const [name, timeoutMs] of [
+    ['SIGINT', FAST_STOP_MS_MAX],
+    ['SIGQUIT', HARD_STOP_MS_MAX],
+    ['SIGKILL', HARD_STOP_MS_MAX],
+  ] as const) {
     signal(pid, name);
     if (await waitFor(() => !isAlive(pid), timeoutMs)) return;
   }

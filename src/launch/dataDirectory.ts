@@ -28,7 +28,9 @@ export function lockDataDir(dataDir: string): () => void {
     throw new LaunchFault(`The data directory ${dataDir} cannot be used: ${(error as Error).message}.`);
   }
   if (answer.release) return answer.release;
-  throw new LaunchFault(`Portolan already runs on ${dataDir} (process ${answer.holder.pid}). Stop it, or set DATA_DIR and PORT for a second one.`);
+  throw new LaunchFault(
+    `Portolan already runs on ${dataDir} (process ${answer.holder.pid}). Stop it, or set DATA_DIR and PORT for a second one.`,
+  );
 }
 
 /** The living process that works on the data directory, if any. */

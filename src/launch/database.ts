@@ -9,7 +9,7 @@ type Log = (line: string) => void;
 export interface OwnedDatabase {
   ownerUrl: string;
   description: string;
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 /** A migrated database and the application's login to it. */
@@ -18,14 +18,18 @@ export interface ReadyDatabase {
   /** False when only an application's login was given: migrating is then somebody else's work. */
   isOwned: boolean;
   description: string;
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 /**
  * The database for `npm start`: the given one, or an embedded one; migrated; with a login of the application's own.
  * Only an application's login given (DATABASE_URL, no owner): nothing is migrated.
  */
-export async function openDatabase(settings: LaunchSettings, log: Log, onLost: (fault: Error) => void): Promise<ReadyDatabase> {
+export async function openDatabase(
+  settings: LaunchSettings,
+  log: Log,
+  onLost: (fault: Error) => void,
+): Promise<ReadyDatabase> {
   const { databaseUrl, migrationUrl, dataDir } = settings;
   if (databaseUrl && !migrationUrl) {
     await waitForDatabase(databaseUrl, { log });
@@ -37,7 +41,10 @@ export async function openDatabase(settings: LaunchSettings, log: Log, onLost: (
   const owned = await openOwner(settings, log, onLost);
   try {
     await migrate(owned.ownerUrl, { log });
-    const appUrl = migrationUrl && databaseUrl ? await admit(migrationUrl, databaseUrl) : await ensureApplicationLogin(owned.ownerUrl, dataDir);
+    const appUrl =
+      migrationUrl && databaseUrl
+        ? await admit(migrationUrl, databaseUrl)
+        : await ensureApplicationLogin(owned.ownerUrl, dataDir);
     return { appUrl, isOwned: true, description: owned.description, stop: owned.stop };
   } catch (error) {
     await owned.stop();
@@ -53,18 +60,30 @@ async function admit(ownerUrl: string, appUrl: string): Promise<string> {
 }
 
 /** The owner's access: given, that of the server which already runs on the data directory, or of one started for this. */
-export async function openOwner(settings: LaunchSettings, log: Log, onLost: (fault: Error) => void = () => undefined): Promise<OwnedDatabase> {
+export async function openOwner(
+  settings: LaunchSettings,
+  log: Log,
+  onLost: (fault: Error) => void = () => undefined,
+): Promise<OwnedDatabase> {
   const given = settings.migrationUrl ?? settings.databaseUrl;
   if (given) return { ownerUrl: given, description: describe(given), stop: async () => undefined };
   const embedded = await startEmbeddedPostgres({ dataDir: settings.dataDir, log, onLost });
-  return { ownerUrl: embedded.ownerUrl, description: `embedded PostgreSQL ${embedded.major}, data in ${embedded.home}`, stop: embedded.stop };
+  return {
+    ownerUrl: embedded.ownerUrl,
+    description: `embedded PostgreSQL ${embedded.major}, data in ${embedded.home}`,
+    stop: embedded.stop,
+  };
 }
 
 /** As openOwner, but joins a server that a living process already runs on this data directory. */
 export async function joinOwner(settings: LaunchSettings, log: Log): Promise<OwnedDatabase> {
   const running = settings.migrationUrl || settings.databaseUrl ? null : runningEmbeddedPostgres(settings.dataDir);
   if (running === null) return openOwner(settings, log);
-  return { ownerUrl: running.ownerUrl, description: `the embedded PostgreSQL of process ${running.pid}`, stop: async () => undefined };
+  return {
+    ownerUrl: running.ownerUrl,
+    description: `the embedded PostgreSQL of process ${running.pid}`,
+    stop: async () => undefined,
+  };
 }
 
 /** Without user and password: this is printed. */

@@ -30,7 +30,9 @@ async function runMigrate(ownerUrl: string): Promise<void> {
 async function runCheck(ownerUrl: string): Promise<void> {
   await waitForDatabase(ownerUrl, { log });
   const findings = await checkDrift(ownerUrl);
-  console.log(findings.length === 0 ? 'No drift: database, migrations and prisma/schema.prisma agree.' : findings.join('\n\n'));
+  console.log(
+    findings.length === 0 ? 'No drift: database, migrations and prisma/schema.prisma agree.' : findings.join('\n\n'),
+  );
   if (findings.length > 0) process.exitCode = 1;
 }
 

@@ -17,7 +17,7 @@ export interface EmbeddedPostgres {
   /** Where the cluster lies: the data directory, or a folder elsewhere that the server's account can enter. */
   home: string;
   /** Ends sessions and server in an orderly way, and gives the data directory back. */
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 interface Options {
@@ -102,7 +102,9 @@ async function startServer(place: Place, password: string): Promise<Server> {
     }
     await endServer(server.pid);
     if (attempt === START_ATTEMPTS_MAX) {
-      throw new LaunchFault(`The embedded PostgreSQL did not start; the end of ${logFile(place.dataDir)} says:\n${lastLines(logFile(place.dataDir))}`);
+      throw new LaunchFault(
+        `The embedded PostgreSQL did not start; the end of ${logFile(place.dataDir)} says:\n${lastLines(logFile(place.dataDir))}`,
+      );
     }
   }
 }
@@ -170,7 +172,9 @@ async function verify(url: string, server: Server): Promise<void> {
     await client.connect();
   } catch (error) {
     await endServer(server.pid);
-    throw new LaunchFault(`The embedded PostgreSQL runs but refuses our password (${(error as Error).message}). Was the data directory put together from two?`);
+    throw new LaunchFault(
+      `The embedded PostgreSQL runs but refuses our password (${(error as Error).message}). Was the data directory put together from two?`,
+    );
   } finally {
     await client.end();
   }
@@ -188,7 +192,11 @@ async function createDatabase(url: string): Promise<void> {
 }
 
 /** A server that was killed from outside is started again on the same port, a bounded number of times. */
-function keepAlive(first: Server, revive: () => Promise<Server>, onLost: (fault: Error) => void): { stop(): Promise<void> } {
+function keepAlive(
+  first: Server,
+  revive: () => Promise<Server>,
+  onLost: (fault: Error) => void,
+): { stop(): Promise<void> } {
   let current = first;
   let revivals = 0;
   let stopped = false;
@@ -198,7 +206,8 @@ function keepAlive(first: Server, revive: () => Promise<Server>, onLost: (fault:
     server.process.once('exit', () => {
       if (stopped) return;
       reviving = (async () => {
-        if (++revivals > REVIVALS_MAX) throw new LaunchFault(`The embedded PostgreSQL died ${revivals} times; giving up.`);
+        if (++revivals > REVIVALS_MAX)
+          throw new LaunchFault(`The embedded PostgreSQL died ${revivals} times; giving up.`);
         watch(await revive());
       })().catch(onLost);
     });

@@ -1,8 +1,17 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
-import { SchemaEngine, type MigrationList, type SchemasContainer } from '@prisma/schema-engine-wasm';
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  ColumnTypeEnum,
+  type SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
+import {
+  SchemaEngine,
+  type DiagnoseMigrationHistoryOutput,
+  type MigrationList,
+  type SchemasContainer,
+} from '@prisma/schema-engine-wasm';
 import pg from 'pg';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -22,69 +31,84 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** What the parts of an open engine work on. */
+interface Parts {
+  engine: SchemaEngine;
+  pool: pg.Pool;
+  folder: string;
+  /** The engine passes only a number on for an error of ours, so it is kept here to be told. */
+  failed: { script: Error | null };
+}
+
 export async function openEngine(url: string, folder: string = defaultMigrations): Promise<Engine> {
   const pool = new pg.Pool({ connectionString: url, max: 1, idleTimeoutMillis: 0 });
   pool.on('error', () => undefined);
-  const schema = readSchema();
-  // The engine passes only a number on for an error of ours, so it is kept here to be told.
-  const failed: { script: Error | null } = { script: null };
+  const failed = { script: null };
   const engine = await SchemaEngine.new(
-    { datamodels: schema.files.map(({ path, content }) => [path, content]) },
+    { datamodels: readSchema().files.map(({ path, content }) => [path, content]) },
     () => undefined,
     bindMigrationAwareSqlAdapterFactory(adapterFactory(pool, failed)),
   );
-  const diagnose = (list: MigrationList) =>
-    engine.diagnoseMigrationHistory({ migrationsList: list, optInToShadowDatabase: false, filters });
-
-  async function pending(): Promise<string[]> {
-    const { history } = await diagnose(readMigrations(folder));
-    return history && 'unappliedMigrationNames' in history ? history.unappliedMigrationNames.toSorted() : [];
-  }
-
-  async function historyFaults(): Promise<string[]> {
-    const { history, editedMigrationNames, failedMigrationNames } = await diagnose(readMigrations(folder));
-    const foreign = history && 'unpersistedMigrationNames' in history ? history.unpersistedMigrationNames : [];
-    return [
-      ...editedMigrationNames.map((name) => `${name} was edited after it ran here`),
-      ...failedMigrationNames.map((name) => `${name} failed here`),
-      ...foreign.map((name) => `${name} ran here but is not in ${folder}`),
-    ];
-  }
-
-  async function apply(): Promise<string[]> {
-    const names = await pending();
-    const list = readMigrations(folder);
-    for (const name of names) {
-      const upToThis = list.migrationDirectories.filter(({ path }) => path <= name);
-      const work = () => engine.applyMigrations({ migrationsList: { ...list, migrationDirectories: upToThis }, filters });
-      await inTransaction(pool, work).catch((error: Error) => {
-        throw new Error(`${name}: ${(failed.script ?? error).message}`);
-      });
-    }
-    return names;
-  }
-
-  async function differenceFromSchema(): Promise<string | null> {
-    const { exitCode, stdout } = await engine.diff({
-      from: { tag: 'schemaDatasource', ...schema, configDir: root },
-      to: { tag: 'schemaDatamodel', ...schema },
-      script: true,
-      exitCode: true,
-      filters,
-    });
-    return exitCode === 0 ? null : (stdout ?? '');
-  }
-
+  const parts = { engine, pool, folder, failed };
   return {
-    pending,
-    historyFaults,
-    apply,
-    differenceFromSchema,
+    pending: () => pendingMigrations(parts),
+    historyFaults: () => historyFaults(parts),
+    apply: () => applyPending(parts),
+    differenceFromSchema: () => differenceFromSchema(parts),
     async close() {
       engine.free();
       await pool.end();
     },
   };
+}
+
+function diagnose({ engine, folder }: Parts): Promise<DiagnoseMigrationHistoryOutput> {
+  return engine.diagnoseMigrationHistory({
+    migrationsList: readMigrations(folder),
+    optInToShadowDatabase: false,
+    filters,
+  });
+}
+
+async function pendingMigrations(parts: Parts): Promise<string[]> {
+  const { history } = await diagnose(parts);
+  return history && 'unappliedMigrationNames' in history ? history.unappliedMigrationNames.toSorted() : [];
+}
+
+async function historyFaults(parts: Parts): Promise<string[]> {
+  const { history, editedMigrationNames, failedMigrationNames } = await diagnose(parts);
+  const foreign = history && 'unpersistedMigrationNames' in history ? history.unpersistedMigrationNames : [];
+  return [
+    ...editedMigrationNames.map((name) => `${name} was edited after it ran here`),
+    ...failedMigrationNames.map((name) => `${name} failed here`),
+    ...foreign.map((name) => `${name} ran here but is not in ${parts.folder}`),
+  ];
+}
+
+async function applyPending(parts: Parts): Promise<string[]> {
+  const { engine, pool, failed } = parts;
+  const names = await pendingMigrations(parts);
+  const list = readMigrations(parts.folder);
+  for (const name of names) {
+    const upToThis = list.migrationDirectories.filter(({ path }) => path <= name);
+    const work = () => engine.applyMigrations({ migrationsList: { ...list, migrationDirectories: upToThis }, filters });
+    await inTransaction(pool, work).catch((error: Error) => {
+      throw new Error(`${name}: ${(failed.script ?? error).message}`);
+    });
+  }
+  return names;
+}
+
+async function differenceFromSchema({ engine }: Parts): Promise<string | null> {
+  const schema = readSchema();
+  const { exitCode, stdout } = await engine.diff({
+    from: { tag: 'schemaDatasource', ...schema, configDir: root },
+    to: { tag: 'schemaDatamodel', ...schema },
+    script: true,
+    exitCode: true,
+    filters,
+  });
+  return exitCode === 0 ? null : (stdout ?? '');
 }
 
 // A migration and its entry in the history are one transaction: a process killed in the middle leaves neither, so the next
@@ -111,7 +135,10 @@ function adapterFactory(pool: pg.Pool, failed: { script: Error | null }): SqlMig
       if (!/\bpg_constraint\b/.test(query.sql)) return readRows(query);
       const { sql, isLetter } = await withLettersAsText(pool, query.sql, query.args);
       const answer = await readRows({ ...query, sql });
-      return { ...answer, columnTypes: answer.columnTypes.map((type, index) => (isLetter[index] ? ColumnTypeEnum.Character : type)) };
+      return {
+        ...answer,
+        columnTypes: answer.columnTypes.map((type, index) => (isLetter[index] ? ColumnTypeEnum.Character : type)),
+      };
     };
     adapter.executeScript = async (script) => {
       try {
@@ -128,7 +155,11 @@ function adapterFactory(pool: pg.Pool, failed: { script: Error | null }): SqlMig
 
 const LETTER_TYPE = 18;
 
-async function withLettersAsText(pool: pg.Pool, sql: string, args: unknown[]): Promise<{ sql: string; isLetter: boolean[] }> {
+async function withLettersAsText(
+  pool: pg.Pool,
+  sql: string,
+  args: unknown[],
+): Promise<{ sql: string; isLetter: boolean[] }> {
   const inner = `(${sql.trim().replace(/;$/, '')}) as answer`;
   const { fields } = await pool.query({ text: `select * from ${inner} limit 0`, values: args });
   const isLetter = fields.map(({ dataTypeID }) => dataTypeID === LETTER_TYPE);
@@ -154,7 +185,10 @@ function readMigrations(folder: string): MigrationList {
     shadowDbInitScript: '',
     migrationDirectories: names.map((name) => ({
       path: name,
-      migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: readFileSync(join(folder, name, 'migration.sql'), 'utf8') } },
+      migrationFile: {
+        path: 'migration.sql',
+        content: { tag: 'ok', value: readFileSync(join(folder, name, 'migration.sql'), 'utf8') },
+      },
     })),
   };
 }

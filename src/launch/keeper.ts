@@ -17,8 +17,8 @@ export interface KeptProgram {
 }
 
 export interface Keeper {
-  restart(): Promise<void>;
-  stop(): Promise<void>;
+  restart: () => Promise<void>;
+  stop: () => Promise<void>;
 }
 
 const READY_POLL_MS = 50;

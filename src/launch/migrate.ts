@@ -36,7 +36,10 @@ export async function migrate(ownerUrl: string, options: MigrateOptions): Promis
 
 async function applyPending(engine: Engine, log: (line: string) => void): Promise<string[]> {
   const faults = await engine.historyFaults();
-  if (faults.length > 0) throw new LaunchFault(`The database's history does not fit this program: ${faults.join('; ')}. While developing, \`npm run db:reset\` starts afresh.`);
+  if (faults.length > 0)
+    throw new LaunchFault(
+      `The database's history does not fit this program: ${faults.join('; ')}. While developing, \`npm run db:reset\` starts afresh.`,
+    );
   const pending = await engine.pending();
   if (pending.length === 0) return [];
   log(`Migrating the database: ${pending.length} to apply ...`);
@@ -60,7 +63,9 @@ export async function checkDrift(ownerUrl: string, folder?: string): Promise<str
     return [
       ...faults.map((fault) => `History: ${fault}`),
       ...pending.map((name) => `Pending: ${name}`),
-      ...(difference === null ? [] : [`This database differs from prisma/schema.prisma. To make it equal:\n${difference.trim()}`]),
+      ...(difference === null
+        ? []
+        : [`This database differs from prisma/schema.prisma. To make it equal:\n${difference.trim()}`]),
     ];
   });
   return [...findings, ...(await migrationsDrift(ownerUrl, folder))];
@@ -75,7 +80,9 @@ async function migrationsDrift(ownerUrl: string, folder: string | undefined): Pr
     return await withEngine(scratch.href, folder, async (engine) => {
       await engine.apply();
       const difference = await engine.differenceFromSchema();
-      return difference === null ? [] : [`The migrations do not give prisma/schema.prisma. Missing:\n${difference.trim()}`];
+      return difference === null
+        ? []
+        : [`The migrations do not give prisma/schema.prisma. Missing:\n${difference.trim()}`];
     });
   } finally {
     await onServer(ownerUrl, (client) => client.query(`drop database if exists ${name} with (force)`));
@@ -86,16 +93,23 @@ async function migrationsDrift(ownerUrl: string, folder: string | undefined): Pr
  * Empties the database and migrates it again.
  * @throws LaunchFault in production, and while anybody else is connected.
  */
-export async function resetDatabase(ownerUrl: string, options: MigrateOptions & { environment: string | undefined }): Promise<void> {
-  if (options.environment === 'production') throw new LaunchFault('db:reset deletes everything, so it refuses when ENVIRONMENT is production.');
+export async function resetDatabase(
+  ownerUrl: string,
+  options: MigrateOptions & { environment: string | undefined },
+): Promise<void> {
+  if (options.environment === 'production')
+    throw new LaunchFault('db:reset deletes everything, so it refuses when ENVIRONMENT is production.');
   await waitForDatabase(ownerUrl, options);
   await withLock(ownerUrl, async (client) => {
     const { rows } = await client.query<{ who: string }>(
       `select distinct usename || ' (' || coalesce(nullif(application_name, ''), 'unnamed') || ')' as who from pg_stat_activity
        where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`,
     );
-    if (rows.length > 0) throw new LaunchFault(`Others use this database: ${rows.map(({ who }) => who).join(', ')}. Stop them first.`);
-    await client.query('drop schema if exists public cascade; drop schema if exists jobs cascade; create schema public');
+    if (rows.length > 0)
+      throw new LaunchFault(`Others use this database: ${rows.map(({ who }) => who).join(', ')}. Stop them first.`);
+    await client.query(
+      'drop schema if exists public cascade; drop schema if exists jobs cascade; create schema public',
+    );
   });
   await migrate(ownerUrl, options);
 }
@@ -112,7 +126,10 @@ export async function waitForDatabase(url: string, { log, waitMs = 60_000 }: Mig
     if (!isTransient(fault) || performance.now() > deadline) {
       throw new LaunchFault(`The database at ${where} cannot be used: ${fault.message || fault.code}.`);
     }
-    if (!isTold) log(`Waiting up to ${Math.round(waitMs / 1000)} s for the database at ${where} (${fault.message || fault.code}) ...`);
+    if (!isTold)
+      log(
+        `Waiting up to ${Math.round(waitMs / 1000)} s for the database at ${where} (${fault.message || fault.code}) ...`,
+      );
     isTold = true;
     await sleep(250);
   }
@@ -123,7 +140,9 @@ async function tryConnect(url: string): Promise<(Error & { code?: string }) | nu
   client.on('error', () => undefined);
   try {
     await client.connect();
-    const { rows } = await client.query<{ number: number }>(`select current_setting('server_version_num')::int as number`);
+    const { rows } = await client.query<{ number: number }>(
+      `select current_setting('server_version_num')::int as number`,
+    );
     const major = Math.floor((rows[0]?.number ?? 0) / 10_000);
     return major >= MAJOR_MIN ? null : new Error(`it is PostgreSQL ${major}, Portolan needs ${MAJOR_MIN} or newer`);
   } catch (error) {
@@ -135,11 +154,25 @@ async function tryConnect(url: string): Promise<(Error & { code?: string }) | nu
 
 /** Not there yet, or starting up: worth waiting for. A wrong password or name is not. */
 function isTransient(fault: Error & { code?: string }): boolean {
-  const waiting = ['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT', 'EHOSTUNREACH', '57P03', '53300'];
+  const waiting = [
+    'ECONNREFUSED',
+    'ECONNRESET',
+    'ETIMEDOUT',
+    'ENOTFOUND',
+    'EAI_AGAIN',
+    'ENOENT',
+    'EHOSTUNREACH',
+    '57P03',
+    '53300',
+  ];
   return waiting.includes(fault.code ?? '') || /timeout|terminated unexpectedly/i.test(fault.message);
 }
 
-async function withEngine<T>(url: string, folder: string | undefined, work: (engine: Engine) => Promise<T>): Promise<T> {
+async function withEngine<T>(
+  url: string,
+  folder: string | undefined,
+  work: (engine: Engine) => Promise<T>,
+): Promise<T> {
   const engine = await openEngine(url, folder);
   try {
     return await work(engine);

@@ -45,13 +45,18 @@ export async function ensureApplicationLogin(ownerUrl: string, dataDir: string):
   url.username = role;
   url.password = password;
   // Asked first, because changing a role takes a lock that concurrent starts would stumble over.
-  const isReady = await readRole(url.href).then(({ isMember }) => isMember, () => false);
+  const isReady = await readRole(url.href).then(
+    ({ isMember }) => isMember,
+    () => false,
+  );
   if (isReady) return url.href;
   await createLogin(ownerUrl, role, password);
   try {
     await readRole(url.href);
   } catch (error) {
-    throw new LaunchFault(`The server does not let ${role} in (${(error as Error).message}): allow it in pg_hba.conf, or set DATABASE_URL to a login you made.`);
+    throw new LaunchFault(
+      `The server does not let ${role} in (${(error as Error).message}): allow it in pg_hba.conf, or set DATABASE_URL to a login you made.`,
+    );
   }
   return url.href;
 }
@@ -63,7 +68,10 @@ async function createLogin(ownerUrl: string, role: string, password: string): Pr
   try {
     const { rowCount } = await client.query('select from pg_roles where rolname = $1', [role]);
     // It exists when the data directory was deleted and made again: the new password must count then.
-    const statement = rowCount === 0 ? `create role ${role} login nosuperuser nobypassrls nocreatedb nocreaterole` : `alter role ${role} login`;
+    const statement =
+      rowCount === 0
+        ? `create role ${role} login nosuperuser nobypassrls nocreatedb nocreaterole`
+        : `alter role ${role} login`;
     await client.query(`${statement} password ${secret}`).catch(ignoreTwin);
     await client.query(`grant ${GROUP_ROLE} to ${role}`).catch(ignoreTwin);
   } catch (error) {
@@ -125,7 +133,9 @@ export async function admitLogin(ownerUrl: string, role: string): Promise<void> 
     await client.query(`grant ${GROUP_ROLE} to ${pg.escapeIdentifier(role)}`);
   } catch (error) {
     if ((error as pg.DatabaseError).code !== NOT_ALLOWED) throw error;
-    throw new LaunchFault(`${role} has no rights yet and the owner may not give them. Let a superuser run: grant ${GROUP_ROLE} to ${pg.escapeIdentifier(role)};`);
+    throw new LaunchFault(
+      `${role} has no rights yet and the owner may not give them. Let a superuser run: grant ${GROUP_ROLE} to ${pg.escapeIdentifier(role)};`,
+    );
   } finally {
     await client.end();
   }

@@ -23,7 +23,8 @@ export function readSettings(env: NodeJS.ProcessEnv): LaunchSettings {
   const environment = ENVIRONMENTS.find((name) => name === (env['ENVIRONMENT'] || 'development'));
   if (!environment) throw new LaunchFault(`ENVIRONMENT must be one of ${ENVIRONMENTS.join(', ')}.`);
   const port = Number(env['PORT'] || 4000);
-  if (!Number.isInteger(port) || port < 1 || port > 65_534) throw new LaunchFault('PORT must be a number from 1 to 65534 (the next one is used for the simulators).');
+  if (!Number.isInteger(port) || port < 1 || port > 65_534)
+    throw new LaunchFault('PORT must be a number from 1 to 65534 (the next one is used for the simulators).');
   return {
     environment,
     port,
@@ -39,6 +40,9 @@ export function readSettings(env: NodeJS.ProcessEnv): LaunchSettings {
 /** The master key: given, or made once for the demo. @throws LaunchFault in production without one. */
 export function readSecretKey(env: NodeJS.ProcessEnv, settings: LaunchSettings): string {
   if (env['SECRET_KEY']) return env['SECRET_KEY'];
-  if (settings.environment === 'production') throw new LaunchFault('SECRET_KEY is required when ENVIRONMENT is production (32 characters or more, kept somewhere safe).');
+  if (settings.environment === 'production')
+    throw new LaunchFault(
+      'SECRET_KEY is required when ENVIRONMENT is production (32 characters or more, kept somewhere safe).',
+    );
   return keepSecretKey(settings.dataDir);
 }

@@ -58,7 +58,11 @@ async function main(): Promise<void> {
     const simulators = await startSimulators(settings);
     await started(simulators, simulators.stop);
   }
-  const application = await startApplication(settings, { DATABASE_URL: database.appUrl, SECRET_KEY: secretKey, ...demoVariables(settings, demo) });
+  const application = await startApplication(settings, {
+    DATABASE_URL: database.appUrl,
+    SECRET_KEY: secretKey,
+    ...demoVariables(settings, demo),
+  });
   await started(application, application.stop);
   if (isWatching) watchSources(application);
   console.log(banner(settings, database.description, demo));
@@ -80,7 +84,13 @@ function startApplication(settings: LaunchSettings, variables: NodeJS.ProcessEnv
   return keepRunning({
     name: 'The application',
     file: join(root, 'src', 'main.ts'),
-    env: { ...baseEnvironment(), PORT: String(settings.port), APP_BASE_URL: settings.baseUrl, DATA_DIR: settings.dataDir, ...variables },
+    env: {
+      ...baseEnvironment(),
+      PORT: String(settings.port),
+      APP_BASE_URL: settings.baseUrl,
+      DATA_DIR: settings.dataDir,
+      ...variables,
+    },
     log,
     isReady: () => answers(`http://${host.includes(':') ? `[${host}]` : host}:${settings.port}/ready`, [200]),
     readyMsMax: 60_000,

@@ -46,7 +46,10 @@ export async function createBlankDatabase(): Promise<Omit<TestDatabase, 'appUrl'
   const { ownerUrl, prefix } = inject('testServer');
   const name = `${prefix}_${randomUUID().slice(0, 8)}`;
   await runOnServer(ownerUrl, `create database ${name} template template0`);
-  return { ownerUrl: withDatabase(ownerUrl, name), drop: () => runOnServer(ownerUrl, `drop database if exists ${name} with (force)`) };
+  return {
+    ownerUrl: withDatabase(ownerUrl, name),
+    drop: () => runOnServer(ownerUrl, `drop database if exists ${name} with (force)`),
+  };
 }
 
 export function withDatabase(url: string, name: string): string {

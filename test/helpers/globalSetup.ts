@@ -28,7 +28,9 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const embedded = given ? null : await startEmbeddedPostgres({ dataDir: folder, log, durable: false });
   const ownerUrl = given || (embedded?.ownerUrl ?? '');
   const { host, pathname } = new URL(ownerUrl);
-  log(`Tests use ${embedded ? `an embedded PostgreSQL ${embedded.major}` : `the PostgreSQL server of ${host}${pathname}`}.`);
+  log(
+    `Tests use ${embedded ? `an embedded PostgreSQL ${embedded.major}` : `the PostgreSQL server of ${host}${pathname}`}.`,
+  );
   if (given) await dropLeftBehind(ownerUrl);
 
   const prefix = `${DATABASE_PREFIX}${Date.now().toString(36)}_${randomUUID().slice(0, 4)}`;

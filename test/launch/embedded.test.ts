@@ -38,13 +38,17 @@ async function query(url: string, text: string): Promise<unknown[]> {
 }
 
 /** Starts a durable server from a process of its own, which can then be killed like the real one. */
-async function startElsewhere(dataDir: string): Promise<{ launcher: ChildProcess; postmaster: number; ownerUrl: string }> {
+async function startElsewhere(
+  dataDir: string,
+): Promise<{ launcher: ChildProcess; postmaster: number; ownerUrl: string }> {
   const program = `
     import { startEmbeddedPostgres } from ${JSON.stringify(join(import.meta.dirname, '../../src/launch/embedded.ts'))};
     const server = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, log: () => undefined });
     console.log(server.ownerUrl);
     setInterval(() => undefined, 1000);`;
-  const launcher = spawn(process.execPath, ['--input-type=module-typescript', '--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const launcher = spawn(process.execPath, ['--input-type=module-typescript', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   undo.push(() => launcher.kill('SIGKILL'));
   const [chunk] = (await once(launcher.stdout, 'data')) as [Buffer];
   return { launcher, postmaster: postmasterOf(dataDir), ownerUrl: chunk.toString().trim() };
@@ -82,14 +86,17 @@ describe('the embedded PostgreSQL', () => {
   test('every secret it keeps is readable by its owner only', async () => {
     const dataDir = dataDirectory();
     await start(dataDir);
-    for (const name of ['postgres-password', 'postgres-port', 'postgres.log']) expect(statSync(join(dataDir, name)).mode & 0o077, name).toBe(0);
+    for (const name of ['postgres-password', 'postgres-port', 'postgres.log'])
+      expect(statSync(join(dataDir, name)).mode & 0o077, name).toBe(0);
     expect(statSync(join(dataDir, 'postgres')).mode & 0o077).toBe(0);
   });
 
   test('a second start on the same data directory refuses in one line and does the first no harm', async () => {
     const dataDir = dataDirectory();
     const first = await start(dataDir);
-    await expect(start(dataDir)).rejects.toThrow(new RegExp(`^Portolan already runs on .* \\(process ${process.pid}\\)\\..*$`));
+    await expect(start(dataDir)).rejects.toThrow(
+      new RegExp(`^Portolan already runs on .* \\(process ${process.pid}\\)\\..*$`),
+    );
     expect(await query(first.ownerUrl, 'select 1')).toEqual([1]);
   });
 
@@ -109,7 +116,9 @@ describe('the embedded PostgreSQL', () => {
     mkdirSync(join(dataDir, 'postgres'), { recursive: true });
     chmodSync(dataDir, 0o755);
     writeFileSync(join(dataDir, 'postgres', 'PG_VERSION'), '14\n');
-    await expect(start(dataDir)).rejects.toThrow(/^The data in .* is of PostgreSQL 14, the packaged server is \d+\..*$/);
+    await expect(start(dataDir)).rejects.toThrow(
+      /^The data in .* is of PostgreSQL 14, the packaged server is \d+\..*$/,
+    );
   });
 });
 
@@ -155,7 +164,8 @@ describe.runIf(process.platform === 'linux')('after a SIGKILL', () => {
     const before = postmasterOf(dataDir);
     process.kill(before, 'SIGKILL');
     const file = join(dataDir, 'postgres', 'postmaster.pid');
-    const isBack = () => existsSync(file) && postmasterOf(dataDir) !== before && readFileSync(file, 'utf8').includes('ready');
+    const isBack = () =>
+      existsSync(file) && postmasterOf(dataDir) !== before && readFileSync(file, 'utf8').includes('ready');
     expect(await waitFor(isBack, 20_000)).toBe(true);
     expect(await query(server.ownerUrl, 'select 1')).toEqual([1]);
   });

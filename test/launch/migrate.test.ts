@@ -55,8 +55,14 @@ describe('migrate', () => {
   test('a migration that fails leaves nothing behind, says why in one line, and runs again once it is mended', async () => {
     const url = await blank();
     const folder = migrationsFolder();
-    addMigration(folder, '29990101000000_broken', 'create table half_done (a int); -- a; b\nselect no_such_function();');
-    await expect(migrate(url, { ...quiet, folder })).rejects.toThrow(/^A migration failed and was rolled back: 29990101000000_broken: .*no_such_function\(\) does not exist at line 2.*$/);
+    addMigration(
+      folder,
+      '29990101000000_broken',
+      'create table half_done (a int); -- a; b\nselect no_such_function();',
+    );
+    await expect(migrate(url, { ...quiet, folder })).rejects.toThrow(
+      /^A migration failed and was rolled back: 29990101000000_broken: .*no_such_function\(\) does not exist at line 2.*$/,
+    );
     expect(await query(url, `select from pg_class where relname = 'half_done'`)).toHaveLength(0);
     addMigration(folder, '29990101000000_broken', 'create table half_done (a int); -- a; b');
     expect(await migrate(url, { ...quiet, folder })).toEqual(['29990101000000_broken']);
@@ -74,7 +80,10 @@ describe('migrate', () => {
 
   test('a database that does not answer ends in one line after the bounded wait; a wrong name ends at once', async () => {
     const lines: string[] = [];
-    const waiting = migrate('postgresql://nobody@127.0.0.1:1/nothing', { log: (line) => lines.push(line), waitMs: 300 });
+    const waiting = migrate('postgresql://nobody@127.0.0.1:1/nothing', {
+      log: (line) => lines.push(line),
+      waitMs: 300,
+    });
     await expect(waiting).rejects.toThrow(/^The database at 127\.0\.0\.1:1\/nothing cannot be used: .*$/);
     expect(lines).toHaveLength(1);
     const url = new URL(await blank());
@@ -110,10 +119,14 @@ describe('resetDatabase', () => {
     const url = await blank();
     await migrate(url, quiet);
     await runOnServer(url, 'create table litter (a int)');
-    await expect(resetDatabase(url, { ...quiet, environment: 'production' })).rejects.toThrow(/refuses when ENVIRONMENT is production/);
+    await expect(resetDatabase(url, { ...quiet, environment: 'production' })).rejects.toThrow(
+      /refuses when ENVIRONMENT is production/,
+    );
     const other = new pg.Client({ connectionString: url, application_name: 'somebody' });
     await other.connect();
-    await expect(resetDatabase(url, { ...quiet, environment: 'development' })).rejects.toThrow(/Others use this database: .*somebody/);
+    await expect(resetDatabase(url, { ...quiet, environment: 'development' })).rejects.toThrow(
+      /Others use this database: .*somebody/,
+    );
     await other.end();
     await resetDatabase(url, { ...quiet, environment: 'development' });
     expect(await query(url, `select from pg_class where relname = 'litter'`)).toHaveLength(0);
@@ -131,9 +144,18 @@ describe("the application's login", () => {
   test('is no owner, may create nothing, switch off nothing and become nobody else', async () => {
     expect(await readRole(database.appUrl)).toMatchObject({ isOwner: false, isMember: true });
     expect(await readRole(database.ownerUrl)).toMatchObject({ isOwner: true });
-    const [facts] = await query(database.appUrl, 'select rolsuper, rolbypassrls, rolcreatedb, rolcreaterole from pg_roles where rolname = current_user');
+    const [facts] = await query(
+      database.appUrl,
+      'select rolsuper, rolbypassrls, rolcreatedb, rolcreaterole from pg_roles where rolname = current_user',
+    );
     expect(facts).toEqual({ rolsuper: false, rolbypassrls: false, rolcreatedb: false, rolcreaterole: false });
-    for (const statement of ['create table t (a int)', 'create table jobs.t (a int)', 'alter table orders disable row level security', 'drop table orders', 'set role postgres']) {
+    for (const statement of [
+      'create table t (a int)',
+      'create table jobs.t (a int)',
+      'alter table orders disable row level security',
+      'drop table orders',
+      'set role postgres',
+    ]) {
       await expect(query(database.appUrl, statement), statement).rejects.toThrow(/permission denied|must be owner/);
     }
   });
@@ -143,7 +165,12 @@ describe("the application's login", () => {
     undo.push(() => rmSync(folder, { recursive: true, force: true }));
     const first = await ensureApplicationLogin(database.ownerUrl, folder);
     undo.push(() => runOnServer(database.ownerUrl, `drop role ${new URL(first).username}`));
-    expect(await Promise.all([ensureApplicationLogin(database.ownerUrl, folder), ensureApplicationLogin(database.ownerUrl, folder)])).toEqual([first, first]);
+    expect(
+      await Promise.all([
+        ensureApplicationLogin(database.ownerUrl, folder),
+        ensureApplicationLogin(database.ownerUrl, folder),
+      ]),
+    ).toEqual([first, first]);
     rmSync(folder, { recursive: true });
     const second = await ensureApplicationLogin(database.ownerUrl, folder);
     expect(new URL(second).username).toBe(new URL(first).username);
@@ -160,14 +187,23 @@ describe("the application's login", () => {
     limited.password = 'limited';
     const folder = mkdtempSync(join(tmpdir(), 'portolan-login-'));
     undo.push(() => rmSync(folder, { recursive: true, force: true }));
-    await expect(ensureApplicationLogin(limited.href, folder)).rejects.toThrow(/may not create roles. Let a superuser run:\n {2}create role portolan_app nologin;/);
+    await expect(ensureApplicationLogin(limited.href, folder)).rejects.toThrow(
+      /may not create roles. Let a superuser run:\n {2}create role portolan_app nologin;/,
+    );
     expect(await readRole(limited.href)).toMatchObject({ isMember: false });
     await admitLogin(database.ownerUrl, name);
     expect(await readRole(limited.href)).toMatchObject({ isMember: true, isOwner: false });
   });
 
   test('can use the job queue without any right to create', async () => {
-    const boss = new PgBoss({ connectionString: database.appUrl, schema: 'jobs', migrate: false, createSchema: false, supervise: false, schedule: false });
+    const boss = new PgBoss({
+      connectionString: database.appUrl,
+      schema: 'jobs',
+      migrate: false,
+      createSchema: false,
+      supervise: false,
+      schedule: false,
+    });
     const errors: unknown[] = [];
     boss.on('error', (error) => errors.push(error));
     await boss.start();
