@@ -136,8 +136,8 @@ export interface Transport {
 
 /** Where the results of one subscription go. */
 export interface Sink {
-  /** @param payload an execution result as JSON text, shared by all who get the same. */
-  next(payload: string): void;
+  /** @param payload an execution result as JSON in UTF-8, shared by all who get the same. */
+  next(payload: Buffer): void;
   /** The subscription can't go on; the connection can. The error's extensions hold code and cursor. */
   fail(error: GraphQLFormattedError): void;
 }

@@ -8,6 +8,8 @@ import { Refusal } from './execution.ts';
 import type { LiveParts } from './websocket.ts';
 
 const LITTLE_BYTES = 64 * 1024;
+const NEXT = Buffer.from('event: next\ndata: ');
+const END_OF_EVENT = Buffer.from('\n\n');
 const ENDED: Readonly<Record<Ending['code'], string>> = {
   TOKEN_EXPIRED: 'The access token has expired. Resume with a new one from the cursor.',
   UNAUTHENTICATED: 'The session has ended. Please sign in again.',
@@ -99,8 +101,8 @@ class EventStream implements Transport, Sink {
     else this.#response.once('close', listener);
   }
 
-  next(payload: string): void {
-    this.#write(`event: next\ndata: ${payload}\n\n`);
+  next(payload: Buffer): void {
+    if (!this.#gone && !this.#response.writableEnded) this.#response.write(Buffer.concat([NEXT, payload, END_OF_EVENT]));
   }
 
   fail(error: GraphQLFormattedError): void {
@@ -108,7 +110,7 @@ class EventStream implements Transport, Sink {
   }
 
   finish(answer: GraphqlAnswer): void {
-    this.next(JSON.stringify(answer));
+    this.next(Buffer.from(JSON.stringify(answer)));
     if (this.#gone || this.#response.writableEnded) return;
     // graphql-sse wants a data line, if an empty one.
     this.#response.end('event: complete\ndata:\n\n');
@@ -142,9 +144,5 @@ class EventStream implements Transport, Sink {
         this.#response.once('close', done);
       });
     }
-  }
-
-  #write(text: string): void {
-    if (!this.#gone && !this.#response.writableEnded) this.#response.write(text);
   }
 }

@@ -15,8 +15,8 @@ const RETRY_AFTER_MS = [50, 250, 1_000, 3_000];
 /** A subscription as it can be executed for each event. */
 export interface Execution {
   readonly watch: Watch;
-  /** The result for an event as JSON text. @throws OVERLOADED where it can't be had for some time. */
-  resultFor(event: JournalEvent): Promise<string>;
+  /** The result for an event as JSON in UTF-8. @throws OVERLOADED where it can't be had for some time. */
+  resultFor(event: JournalEvent): Promise<Buffer>;
 }
 
 /** Thrown with errors fit to be shown. */
@@ -55,7 +55,7 @@ function refusalOf(engine: LiveEngine, source: AsyncIterable<unknown> | Executio
   return errors ? new Refusal(errors.map((error) => engine.mask(error))) : new Error('A subscription field gave no Watch.');
 }
 
-async function resultFor(engine: LiveEngine, key: CursorKey, args: SubscriptionArgs, identity: Identity, event: JournalEvent): Promise<string> {
+async function resultFor(engine: LiveEngine, key: CursorKey, args: SubscriptionArgs, identity: Identity, event: JournalEvent): Promise<Buffer> {
   for (const delayMs of [...RETRY_AFTER_MS, null]) {
     const { data, errors } = await execute(engine, args, identity, event);
     const passing = errors?.find((error) => PASSING.has(error.extensions?.['code']));
@@ -76,6 +76,6 @@ async function execute(engine: LiveEngine, args: SubscriptionArgs, identity: Ide
 }
 
 // A result with errors may lack the event's own cursor, so that it stands beside it: the client must be able to go on after it.
-function serialise(key: CursorKey, event: JournalEvent, data: unknown, errors: readonly GraphQLFormattedError[] | undefined): string {
-  return JSON.stringify(errors ? { data, errors, extensions: { cursor: encodeCursor(key, event, event) } } : { data });
+function serialise(key: CursorKey, event: JournalEvent, data: unknown, errors: readonly GraphQLFormattedError[] | undefined): Buffer {
+  return Buffer.from(JSON.stringify(errors ? { data, errors, extensions: { cursor: encodeCursor(key, event, event) } } : { data }));
 }

@@ -15,12 +15,12 @@ const RESULT_KEPT_MS = 1_000;
 
 interface Queued {
   readonly event: JournalEvent;
-  result: Promise<string> | null;
+  result: Promise<Buffer> | null;
 }
 
 interface Kept {
   readonly atMs: number;
-  readonly result: Promise<string>;
+  readonly result: Promise<Buffer>;
 }
 
 export interface GroupOptions {
@@ -82,7 +82,7 @@ export class Group {
   }
 
   /** The result for an event, executed now unless it just was. */
-  resultFor(event: JournalEvent): Promise<string> {
+  resultFor(event: JournalEvent): Promise<Buffer> {
     const nowMs = this.#options.nowMs();
     const kept = this.#kept.get(event.position);
     if (kept && nowMs - kept.atMs < RESULT_KEPT_MS) return kept.result;
@@ -119,7 +119,7 @@ export class Group {
     this.#running = false;
   }
 
-  #deliver(position: bigint, payload: string): void {
+  #deliver(position: bigint, payload: Buffer): void {
     const nowMs = this.#options.nowMs();
     let sent = 0;
     for (const member of this.#live) if (member.deliver(position, payload, nowMs)) sent += 1;

@@ -46,7 +46,7 @@ export class Member {
   }
 
   /** @returns whether it was sent. */
-  deliver(position: bigint, payload: string, nowMs: number): boolean {
+  deliver(position: bigint, payload: Buffer, nowMs: number): boolean {
     if (position <= this.#covered) return false;
     const { connection, sink } = this.#options;
     if (!connection.mayReceive(nowMs)) {

@@ -5,6 +5,8 @@ import { Refusal } from './execution.ts';
 import type { Member } from './member.ts';
 import type { SocketTransport } from './socket-transport.ts';
 
+const SUFFIX = Buffer.from('}');
+
 /**
  * What graphql-ws holds for a subscription. It iterates it and gets nothing: events are written to the socket here, as a prefix with the
  * operation's id and the text shared by all who get the same. It ends when graphql-ws returns it or the subscription fails.
@@ -17,9 +19,9 @@ export class SocketSubscription implements AsyncGenerator<never, void, void> {
   #isOver = false;
 
   constructor(transport: SocketTransport, id: string, onOver: () => void) {
-    const prefix = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+    const prefix = Buffer.from(`{"id":${JSON.stringify(id)},"type":"next","payload":`);
     this.sink = {
-      next: (payload) => transport.send(`${prefix}${payload}}`),
+      next: (payload) => transport.sendParts(prefix, payload, SUFFIX),
       fail: (error) => this.#fail(error),
     };
     this.#onOver = onOver;

@@ -29,7 +29,7 @@ test.each([
 
 test('a cursor with any one character changed, added or left out is CURSOR_INVALID', () => {
   const text = encodeCursor(key, stream, { position: 5n, platformPosition: 3n });
-  const spoilt = [...text].flatMap((_, index) => [
+  const spoilt = Array.from(text).flatMap((_, index) => [
     `${text.slice(0, index)}${text[index] === 'A' ? 'B' : 'A'}${text.slice(index + 1)}`,
     `${text.slice(0, index)}${text.slice(index + 1)}`,
     `${text.slice(0, index)}A${text.slice(index)}`,

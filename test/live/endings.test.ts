@@ -195,7 +195,7 @@ test('a foreign origin is refused before anything is executed, a listed one is l
     new Promise<string>((resolve) => {
       const socket = new WebSocket(stage.wsUrl, 'graphql-transport-ws', { origin });
       socket.on('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { apiKey: key } })));
-      socket.on('message', (data) => (resolve((JSON.parse(String(data)) as { type: string }).type), socket.close()));
+      socket.on('message', (data: Buffer) => (resolve((JSON.parse(data.toString()) as { type: string }).type), socket.close()));
       socket.on('close', (code, reason) => resolve(`${code} ${String(reason)}`));
     });
   await until(() => enter('https://shop.example')).toBe('connection_ack');
@@ -236,8 +236,8 @@ async function rawSubscription(person: Person) {
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   const long = 'a'.repeat(1000);
   socket.on('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } })));
-  socket.on('message', (data) => {
-    const message = JSON.parse(String(data)) as { type: string; payload: { data: { event: { cursor: string } } } };
+  socket.on('message', (data: Buffer) => {
+    const message = JSON.parse(data.toString()) as { type: string; payload: { data: { event: { cursor: string } } } };
     if (message.type === 'connection_ack') {
       const query = `subscription { event: orderStatusChanged { cursor ${long}1: status ${long}2: status ${long}3: status ${long}4: status } }`;
       socket.send(JSON.stringify({ type: 'subscribe', id: '1', payload: { query } }));

@@ -56,7 +56,7 @@ export class Stage {
     const engine = new Engine(app, schema, (head, tenantId) => encodeCursor(app.vault, { tenantId, epoch: head.epoch }, head));
     const http = createHttpServer({ app, engine, version: 'test', handlers: {} as never, isReady: () => Promise.resolve(true) });
     const live = createLive({
-      engine: createLiveEngine(app, engine, http.chargeOf),
+      engine: createLiveEngine(app, engine, (asker) => http.chargeOf(asker)),
       journal: app.journal,
       cursorKey: app.vault,
       clock,
@@ -67,7 +67,7 @@ export class Stage {
       limits,
     });
     live.attach(http.server);
-    http.serveEventStreams(live.handleEventStream);
+    http.serveEventStreams((request, response, params, asker) => live.handleEventStream(request, response, params, asker));
     const port = await http.listen(0, '127.0.0.1');
     return new Stage(world, running, live, http, port, clock);
   }

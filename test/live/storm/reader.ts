@@ -29,6 +29,14 @@ interface Sink {
   complete(): void;
 }
 
+/** Being cut off before it is connected is no news to it. */
+class QuietSocket extends WebSocket {
+  constructor(url: string, protocols: string) {
+    super(url, protocols);
+    this.on('error', () => undefined);
+  }
+}
+
 /** A stock client that is cut off again and again and goes on from the last cursor it was told, at any of the servers. */
 export class Reader {
   readonly orders: ReaderOrders;
@@ -98,7 +106,7 @@ export class Reader {
   }
 
   #socket(url: string, payload: { query: string; variables: Record<string, unknown> }, sink: Sink): () => void {
-    const client = createSocketClient({ url: url.replace('http', 'ws'), webSocketImpl: WebSocket, connectionParams: { ...this.orders.credentials }, retryAttempts: 0 });
+    const client = createSocketClient({ url: url.replace('http', 'ws'), webSocketImpl: QuietSocket, connectionParams: { ...this.orders.credentials }, retryAttempts: 0 });
     client.subscribe<Record<string, Told>>(payload, sink as never);
     return () => client.terminate();
   }
