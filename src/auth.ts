@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as hashOnce } from 'node:crypto';
 
 import type { JWK } from 'jose';
 
@@ -122,7 +122,7 @@ class Identifier {
 
   async #key(apiKey: string): Promise<KeyFacts> {
     if (!readKeyForm(apiKey)) throw new AppError('UNAUTHENTICATED', 'This is not an API key.');
-    const hash = createHash('sha256').update(apiKey).digest('base64url');
+    const hash = hashOnce('sha256', apiKey, 'base64url');
     const key = this.#snapshot.knownKey(hash) ?? (await this.#snapshot.key(hash));
     if (!key) throw new AppError('UNAUTHENTICATED', 'This API key is not known.');
     return key;

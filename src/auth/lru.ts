@@ -1,4 +1,7 @@
-/** A map with a bound: what was not asked for longest goes first. */
+/**
+ * A map with a bound: what was not asked for longest goes first. While it is less than half full nothing is near its end, so the order is
+ * not kept: that would cost two changes of the map with every look.
+ */
 export class Lru<K, V> {
   readonly #entries = new Map<K, V>();
   readonly #capacity: number;
@@ -13,9 +16,10 @@ export class Lru<K, V> {
 
   get(key: K): V | undefined {
     const value = this.#entries.get(key);
-    if (value === undefined) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, value);
+    if (value !== undefined && this.#entries.size * 2 > this.#capacity) {
+      this.#entries.delete(key);
+      this.#entries.set(key, value);
+    }
     return value;
   }
 
