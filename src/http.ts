@@ -10,6 +10,8 @@ import { createGraphEntrance, type EventStreamHandler } from './http/graph.ts';
 import { createOrigins } from './http/origins.ts';
 import { Strangers } from './http/strangers.ts';
 import type { Asker } from './live/contract.ts';
+import type { Logger } from './log.ts';
+import type { Metrics } from './metrics.ts';
 
 export interface HttpDeps {
   readonly app: App;
@@ -50,13 +52,16 @@ export function createHttpServer(deps: HttpDeps): HttpServer {
     eventStream: () => eventStream,
   });
   const open = new Set<ServerResponse>();
+  const nextRequestId = requestIds(app);
+  // A request's line has a fixed shape with nothing secret in it; looking it through for secrets would cost as much as the request.
+  const lines = app.log.child({}, { redact: [] });
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const visit = visitOf(app, request, response);
+    const visit = visitOf(request, response, nextRequestId);
     open.add(response);
     response.on('close', () => {
       open.delete(response);
-      report(app, visit);
+      report(app.metrics, lines, visit);
     });
     try {
       if (app.tracing.enabled) await app.tracing.span('request', { requestId: visit.requestId, method: request.method ?? '' }, () => route(visit));
@@ -105,14 +110,21 @@ function ownOrigins(app: App, port: number): string[] {
   return app.config.environment === 'production' ? [own] : [own, ...['localhost', '127.0.0.1', '[::1]'].map((name) => `http://${name}:${port}`)];
 }
 
-function visitOf(app: App, request: IncomingMessage, response: ServerResponse): Visit {
+/** Ids of this process' requests: unique, and cheaper than one drawn at random for each. */
+function requestIds(app: App): () => string {
+  const process = app.newId();
+  let count = 0;
+  return () => `${process}-${(count += 1).toString(36)}`;
+}
+
+function visitOf(request: IncomingMessage, response: ServerResponse, nextRequestId: () => string): Visit {
   const given = request.headers['x-request-id'];
   const url = request.url ?? '/';
   const end = url.indexOf('?');
   return {
     request,
     response,
-    requestId: typeof given === 'string' && REQUEST_ID.test(given) ? given : app.newId(),
+    requestId: typeof given === 'string' && REQUEST_ID.test(given) ? given : nextRequestId(),
     path: end < 0 ? url : url.slice(0, end),
     sinceMs: performance.now(),
     route: 'graphql',
@@ -121,12 +133,12 @@ function visitOf(app: App, request: IncomingMessage, response: ServerResponse): 
 }
 
 /** One line per request: who, what, how long; never a body, a query string or a header. */
-function report(app: App, visit: Visit): void {
+function report(metrics: Metrics, lines: Logger, visit: Visit): void {
   const { route, facts, response, requestId } = visit;
   const status = response.writableFinished ? response.statusCode : 499;
-  app.metrics.httpRequests.inc({ route, status: `${Math.floor(status / 100)}xx` });
+  metrics.httpRequests.inc({ route, status: `${Math.floor(status / 100)}xx` });
   const ms = Math.round((performance.now() - visit.sinceMs) * 10) / 10;
-  app.log.info({ requestId, route, status, ms, ...facts, ...(facts.operation && { operation: facts.operation.slice(0, 80) }) }, 'request');
+  lines.info({ requestId, route, status, ms, ...facts, ...(facts.operation && { operation: facts.operation.slice(0, 80) }) }, 'request');
 }
 
 async function drain(server: Server, open: ReadonlySet<ServerResponse>, graceMs: number): Promise<void> {

@@ -22,6 +22,7 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Bu
     });
     request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
     request.on('error', reject);
-    request.on('close', () => reject(new Error('The request was broken off.')));
+    // Every request closes in the end; an error is made only for one that was not whole.
+    request.on('close', () => void (request.complete || reject(new Error('The request was broken off.'))));
   });
 }

@@ -23,7 +23,8 @@ interface Count {
 export class Strangers {
   readonly #clock: Clock;
   readonly #counts = new Lru<string, Count>(ADDRESSES_MAX);
-  readonly #known = new Lru<string, true>(ACQUAINTANCES_MAX);
+  // The oldest go first, not the longest unused: this is asked with every request.
+  readonly #known = new Set<string>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -38,8 +39,8 @@ export class Strangers {
 
   /** When these credentials may be looked at again; null: now. */
   blockedUntil(address: string, credentials: string): Date | null {
-    const count = this.#count(address);
-    if (count.failures < FAILURES_PER_MINUTE || this.#known.get(credentials)) return null;
+    const count = this.#counts.get(address);
+    if (!count || count.windowMs !== this.#windowMs() || count.failures < FAILURES_PER_MINUTE || this.#known.has(credentials)) return null;
     return new Date(count.windowMs + MINUTE_MS);
   }
 
@@ -48,16 +49,22 @@ export class Strangers {
   }
 
   noteKnown(credentials: string): void {
-    this.#known.set(credentials, true);
+    if (this.#known.has(credentials)) return;
+    this.#known.add(credentials);
+    if (this.#known.size > ACQUAINTANCES_MAX) this.#known.delete(this.#known.values().next().value ?? '');
   }
 
   #count(address: string): Count {
-    const windowMs = Math.floor(this.#clock.now().getTime() / MINUTE_MS) * MINUTE_MS;
+    const windowMs = this.#windowMs();
     let count = this.#counts.get(address);
     if (!count || count.windowMs !== windowMs) {
       count = { windowMs, points: 0, failures: 0 };
       this.#counts.set(address, count);
     }
     return count;
+  }
+
+  #windowMs(): number {
+    return Math.floor(this.#clock.now().getTime() / MINUTE_MS) * MINUTE_MS;
   }
 }

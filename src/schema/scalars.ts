@@ -89,6 +89,11 @@ const AnyJson = new GraphQLScalarType<unknown, unknown>({
   parseLiteral: (node, variables) => parseJson(valueFromASTUntyped(node, variables), node),
 });
 
+// The library takes codes in any case; two spellings of one code would be two currencies to a comparison.
+function isUpperCase(text: string): boolean {
+  return text === text.toUpperCase();
+}
+
 const textScalars = {
   Date: textScalar({ name: 'Date', description: 'A local calendar day without a zone, such as 2026-11-01.', charactersMax: 10, check: (text) => GraphQLLocalDate.parseValue(text) }),
   TimeZone: textScalar({ name: 'TimeZone', description: 'A zone of the IANA time zone database, such as Africa/Cairo.', specifiedByURL: 'https://www.iana.org/time-zones', charactersMax: 64, check: (text) => GraphQLTimeZone.parseValue(text) }),
@@ -98,8 +103,8 @@ const textScalars = {
     charactersMax: 32,
     check: (text) => /^-?(0|[1-9]\d{0,17})(\.\d{1,8})?$/.test(text),
   }),
-  CurrencyCode: textScalar({ name: 'CurrencyCode', description: 'A currency, as ISO 4217 names it, such as EGP.', specifiedByURL: 'https://www.iso.org/iso-4217-currency-codes.html', charactersMax: 3, check: (text) => GraphQLCurrency.parseValue(text) }),
-  CountryCode: textScalar({ name: 'CountryCode', description: 'A country, as ISO 3166-1 alpha-2 names it, such as EG.', charactersMax: 2, check: (text) => GraphQLCountryCode.parseValue(text) }),
+  CurrencyCode: textScalar({ name: 'CurrencyCode', description: 'A currency, as ISO 4217 names it, such as EGP.', specifiedByURL: 'https://www.iso.org/iso-4217-currency-codes.html', charactersMax: 3, check: (text) => isUpperCase(text) && GraphQLCurrency.parseValue(text) }),
+  CountryCode: textScalar({ name: 'CountryCode', description: 'A country, as ISO 3166-1 alpha-2 names it, such as EG.', charactersMax: 2, check: (text) => isUpperCase(text) && GraphQLCountryCode.parseValue(text) }),
   Locale: textScalar({ name: 'Locale', description: 'A language tag (BCP 47), such as ar-EG.', specifiedByURL: 'https://www.rfc-editor.org/info/bcp47', charactersMax: 35, check: (text) => GraphQLLocale.parseValue(text) }),
   EmailAddress: textScalar({ name: 'EmailAddress', description: 'An e-mail address.', charactersMax: 254, check: (text) => GraphQLEmailAddress.parseValue(text) }),
   PhoneNumber: textScalar({ name: 'PhoneNumber', description: 'A telephone number in E.164 form, such as +201001234567.', charactersMax: 16, check: (text) => /^\+[1-9]\d{6,14}$/.test(text) }),

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { createLogger } from '../../src/log.ts';
 import { createWorld, signIn, type World } from '../auth/world.ts';
 import { get, makePartnerKey, post, serve, setLimit, type Served } from '../http/world.ts';
 
@@ -145,7 +146,7 @@ test('closing lets running requests finish and takes no new ones', async () => {
 
 test('one line is logged per request: who, what, how long, and nothing that was sent', async () => {
   const lines: Record<string, unknown>[] = [];
-  const log = Object.assign(Object.create(world.app.log), { info: (facts: Record<string, unknown>) => void lines.push(facts) });
+  const log = createLogger('info', { write: (line: string) => void lines.push(JSON.parse(line)) });
   const served = await serve({ ...world.app, log });
   try {
     const partner = await makePartnerKey(world.app, (await world.tenant('logged')).id, ['orders:read']);
