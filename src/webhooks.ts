@@ -1,9 +1,9 @@
 import type { App } from './context.ts';
 import type { Scope, Transaction } from './db.ts';
-import type { PaymentDecision } from './domain/payment.ts';
+import { AppError } from './errors.ts';
 import type { TenantConnection } from './gateways.ts';
 import type { PaymentGateway, WebhookVerdict } from './generated/prisma/enums.ts';
-import type { GatewayClaim, IncomingWebhook, WebhookReading } from './integrations/contract.ts';
+import type { GatewayClaim, GatewayPaymentState, IncomingWebhook, WebhookReading } from './integrations/contract.ts';
 import { settle } from './resolvers/settlement.ts';
 
 export type Receiving = Pick<App, 'clock' | 'newId' | 'db' | 'journal' | 'log' | 'gateways' | 'vault' | 'metrics' | 'config' | 'jobs'>;
@@ -28,7 +28,7 @@ export async function receiveWebhook(app: Receiving, gatewaySlug: string, tenant
   if (!found?.id) return NOT_FOUND;
   const connection = await app.gateways.connect(found.id, gateway);
   if (!connection) return NOT_FOUND;
-  const delivery = { scope: { tenantId: found.id, customerId: null }, gateway, connection, incoming, id: app.newId() };
+  const delivery = { scope: { tenantId: found.id, customerId: null }, gateway, connection, incoming, id: app.newId(), receivedAt: app.clock.now() };
   // Reading is pure; it comes first only so that a flood of rubbish can be counted instead of kept.
   const reading = app.gateways.readWebhook(gateway, connection, incoming);
   const answer = reading.verdict === 'OK' ? await take(app, delivery, reading.claim) : await refuse(app, delivery, reading);
@@ -36,11 +36,16 @@ export async function receiveWebhook(app: Receiving, gatewaySlug: string, tenant
   return answer;
 }
 
-interface Delivery {
+/** A stored delivery on its way to a verdict. */
+export interface StoredDelivery {
   readonly id: string;
   readonly scope: Scope;
   readonly gateway: PaymentGateway;
   readonly connection: TenantConnection;
+  readonly receivedAt: Date;
+}
+
+interface Delivery extends StoredDelivery {
   readonly incoming: IncomingWebhook;
 }
 
@@ -63,7 +68,7 @@ async function refuse(app: Receiving, delivery: Delivery, reading: Exclude<Webho
 async function take(app: Receiving, delivery: Delivery, claim: GatewayClaim): Promise<WebhookAnswer> {
   const known = await app.db.write(delivery.scope, async (tx) => {
     const payment = await findPayment(tx, delivery.gateway, claim);
-    const verdict = await firstVerdict(tx, delivery, claim, payment !== null);
+    const verdict = await firstVerdict(tx, delivery, claim, payment);
     await store(app, tx, delivery, { verdict, detail: null, claim, paymentId: payment?.id ?? null });
     return { payment, verdict };
   });
@@ -77,18 +82,24 @@ function accepted(verdict: WebhookVerdict): WebhookAnswer {
   return { status: 200, body: { status: verdict === 'ACCEPTED' ? 'ok' : verdict.toLowerCase(), verdict } };
 }
 
-interface FoundPayment {
+export interface FoundPayment {
   readonly id: string;
   readonly gatewayReference: string | null;
 }
 
-/** By the gateway's id, by the code the customer pays with, or by our own id as the gateway echoes it: within this tenant only. */
-async function findPayment(tx: Transaction, gateway: PaymentGateway, claim: GatewayClaim): Promise<FoundPayment | null> {
+/**
+ * By the code the customer pays with (only hooks whose signature covers it bear one), by the gateway's id, or by our own id as the
+ * gateway echoes it: within this tenant only. Three seeks, because one condition with "or" reads every payment of the tenant.
+ */
+export async function findPayment(tx: Transaction, gateway: PaymentGateway, claim: GatewayClaim): Promise<FoundPayment | null> {
   const rows = await tx.query<FoundPayment>(
-    `select p.id, p.gateway_reference as "gatewayReference" from payments p
-     where p.tenant_id = current_tenant() and p.gateway = $1::payment_gateway
-       and (p.gateway_reference = $2 or ($3::text is not null and p.reference_code = $3) or (p.id = $4::uuid and p.gateway_reference is null))
-     order by (p.gateway_reference = $2) desc nulls last limit 1`,
+    `select f.id, f.gateway_reference as "gatewayReference" from (
+       select 1 as place, p.* from payments p where p.tenant_id = current_tenant() and p.reference_code = $3 and p.gateway = $1::payment_gateway
+       union all
+       select 2, p.* from payments p where p.tenant_id = current_tenant() and p.gateway_reference = $2 and p.gateway = $1::payment_gateway
+       union all
+       select 3, p.* from payments p where p.tenant_id = current_tenant() and p.id = $4::uuid and p.gateway = $1::payment_gateway and p.gateway_reference is null
+     ) f order by f.place, f.created_at desc limit 1`,
     [gateway, claim.gatewayReference, claim.referenceCode, uuidOrNull(claim.paymentId)],
   );
   return rows[0] ?? null;
@@ -98,13 +109,18 @@ function uuidOrNull(text: string | null): string | null {
   return text !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? text : null;
 }
 
-async function firstVerdict(tx: Transaction, delivery: Delivery, claim: GatewayClaim, found: boolean): Promise<WebhookVerdict> {
-  if (!found) return 'UNKNOWN_PAYMENT';
+async function firstVerdict(tx: Transaction, delivery: Delivery, claim: GatewayClaim, payment: FoundPayment | null): Promise<WebhookVerdict> {
+  if (!payment) return 'UNKNOWN_PAYMENT';
   const before = await tx.query(
-    `select 1 from webhook_deliveries where tenant_id = current_tenant() and source = $1 and dedupe_key = $2 and verdict = 'ACCEPTED' limit 1`,
-    [sourceOf(delivery), claim.dedupeKey],
+    `select 1 from webhook_deliveries
+     where tenant_id = current_tenant() and source = $1 and dedupe_key = $2 and payment_id = $3 and verdict = 'ACCEPTED' limit 1`,
+    [sourceOf(delivery), dedupeKeyOf(claim), payment.id],
   );
   return before.length > 0 ? 'ALREADY_PROCESSED' : 'RECEIVED';
+}
+
+function dedupeKeyOf(claim: GatewayClaim): string {
+  return claim.dedupeKey.slice(0, 400);
 }
 
 function sourceOf(delivery: Pick<Delivery, 'gateway'>): string {
@@ -124,7 +140,7 @@ interface Stored {
 }
 
 async function store(app: Receiving, tx: Transaction, delivery: Delivery, stored: Stored): Promise<void> {
-  const now = app.clock.now();
+  const now = delivery.receivedAt;
   const { body, headers } = delivery.incoming;
   await tx.query(
     `insert into webhook_deliveries
@@ -139,7 +155,7 @@ async function store(app: Receiving, tx: Transaction, delivery: Delivery, stored
       JSON.stringify(shownHeaders(headers)),
       app.vault.seal(body, bodyContext(delivery.scope.tenantId, delivery.id)),
       body.byteLength,
-      stored.claim?.dedupeKey.slice(0, 400) ?? null,
+      stored.claim && dedupeKeyOf(stored.claim),
       stored.paymentId,
       stored.verdict === 'RECEIVED' ? null : now,
     ],
@@ -154,28 +170,72 @@ function shownHeaders(headers: Readonly<Record<string, string>>): Record<string,
   return Object.fromEntries(shown.map(([name, value]) => [name.toLowerCase(), MASKED_HEADERS.test(name.toLowerCase()) ? '[masked]' : value.slice(0, 1000)]));
 }
 
-/** Asks the gateway back within the budget, then settles and writes the verdict in one transaction. */
-async function process(app: Receiving, delivery: Delivery, claim: GatewayClaim, payment: FoundPayment): Promise<{ verdict: WebhookVerdict; decision: PaymentDecision | null }> {
+/** What the gateway said when asked back. */
+export interface AskedBack {
+  readonly fact: GatewayPaymentState | null;
+  /** It gave no answer at all. */
+  readonly silent: boolean;
+  /** It answered about something that is not this payment, whatever the delivery says. */
+  readonly strange: boolean;
+}
+
+/** Asks within the budget, by the payment's own reference; only where it has none by the delivery's. */
+export async function askBack(app: Receiving, delivery: StoredDelivery, claim: GatewayClaim, payment: FoundPayment): Promise<AskedBack> {
   const reference = payment.gatewayReference ?? claim.gatewayReference;
-  const asked =
-    reference === null
-      ? ({ kind: 'unknown', detail: 'no reference to ask by' } as const)
-      : await app.gateways.lookUp(delivery.gateway, delivery.connection, reference, app.config.webhookConfirmBudgetMs);
+  if (reference === null) return { fact: null, silent: true, strange: false };
+  const asked = await app.gateways.lookUp(delivery.gateway, delivery.connection, reference, app.config.webhookConfirmBudgetMs);
+  if (asked.kind !== 'done') return { fact: null, silent: true, strange: false };
   // Only the invoice that carries our own id is ours, when the gateway's id was not known to us yet (an orphan of a lost answer).
-  const strange = payment.gatewayReference === null && asked.kind === 'done' && asked.value.paymentId !== payment.id;
-  const fact = asked.kind === 'done' && !strange ? asked.value : null;
-  const result = await app.db.write(delivery.scope, async (tx) => {
-    const decision = await settle(tx, app, { paymentId: payment.id, claim, fact, amountRule: delivery.connection.amountRule });
-    if (fact && payment.gatewayReference === null) await adopt(tx, payment.id, fact.gatewayReference);
-    if (decision.verdict === 'UNCONFIRMED') await askAgain(app, tx, payment.id);
-    await tx.query(
-      `update webhook_deliveries set verdict = $2::webhook_verdict, detail = $3, processed_at = $4 where tenant_id = current_tenant() and id = $1`,
-      [delivery.id, decision.verdict, decision.note, app.clock.now()],
-    );
-    return { verdict: decision.verdict, decision };
-  });
+  const foreign = payment.gatewayReference === null && asked.value.paymentId !== payment.id;
+  return { fact: foreign ? null : asked.value, silent: false, strange: foreign && asked.value.paymentId !== null };
+}
+
+async function process(app: Receiving, delivery: StoredDelivery, claim: GatewayClaim, payment: FoundPayment): Promise<DeliveryOutcome> {
+  const asked = await askBack(app, delivery, claim, payment);
+  const outcome = await app.db.write(delivery.scope, (tx) => settleDelivery(app, tx, delivery, { claim, payment, asked }));
   app.journal.wake();
-  return result;
+  return outcome;
+}
+
+export interface DeliveryOutcome {
+  readonly verdict: WebhookVerdict;
+  /** Nothing but this delivery knows where to ask: it stays open and is worked again. */
+  readonly open: boolean;
+}
+
+/** Settles and writes the verdict in one transaction. */
+export async function settleDelivery(
+  app: Receiving,
+  tx: Transaction,
+  delivery: StoredDelivery,
+  { claim, payment, asked }: { claim: GatewayClaim; payment: FoundPayment; asked: AskedBack },
+): Promise<DeliveryOutcome> {
+  if (asked.strange) return writeVerdict(app, tx, delivery, { verdict: 'MISMATCH', note: 'The gateway knows this invoice as another payment.', open: false });
+  const decision = await settle(tx, app, { paymentId: payment.id, claim, fact: asked.fact, amountRule: delivery.connection.amountRule });
+  const orphan = payment.gatewayReference === null;
+  if (asked.fact && orphan) await adopt(tx, payment.id, asked.fact.gatewayReference);
+  if (decision.verdict === 'UNCONFIRMED') await askAgain(app, tx, payment.id);
+  else if (claim.kind === 'PAID' && decision.verdict === 'MISMATCH') await askSoon(app, tx, payment.id);
+  const open = orphan && asked.silent && decision.verdict === 'UNCONFIRMED' && claim.gatewayReference !== null
+    && app.clock.now().getTime() - delivery.receivedAt.getTime() < OPEN_AT_MOST_MS;
+  return writeVerdict(app, tx, delivery, { verdict: decision.verdict, note: decision.note, open });
+}
+
+const OPEN_AT_MOST_MS = 72 * 3_600_000;
+
+async function writeVerdict(
+  app: Receiving,
+  tx: Transaction,
+  delivery: Pick<StoredDelivery, 'id'>,
+  { verdict, note, open }: DeliveryOutcome & { note: string },
+): Promise<DeliveryOutcome> {
+  // What moved something stays so: it is by its verdict that a repeat is recognised.
+  await tx.query(
+    `update webhook_deliveries set verdict = $2::webhook_verdict, detail = $3, processed_at = $4
+     where tenant_id = current_tenant() and id = $1 and verdict <> 'ACCEPTED'`,
+    [delivery.id, verdict, note, open ? null : app.clock.now()],
+  );
+  return { verdict, open };
 }
 
 /** An orphan showed up: the payment whose answer was lost gets the gateway's reference after all. */
@@ -193,4 +253,50 @@ async function askAgain(app: Receiving, tx: Transaction, paymentId: string): Pro
     [paymentId, app.clock.now()],
   );
   await app.jobs.send(tx, 'payment.poll', { tenantId: tx.scope.tenantId, id: paymentId });
+}
+
+const SOON_MS = 60_000;
+
+// The delivery says paid and the gateway does not say so yet: its own left hand may be slower than its right.
+async function askSoon(app: Receiving, tx: Transaction, paymentId: string): Promise<void> {
+  await tx.query(
+    `update payments set next_poll_at = least(next_poll_at, $2::timestamptz), poll_attempts = 0
+     where tenant_id = current_tenant() and id = $1 and status in ('PENDING', 'FAILED', 'EXPIRED', 'CANCELLED') and gateway_reference is not null`,
+    [paymentId, new Date(app.clock.now().getTime() + SOON_MS)],
+  );
+}
+
+interface OpenDelivery {
+  readonly source: string;
+  readonly headers: Record<string, string>;
+  readonly sealed: Buffer | null;
+  readonly receivedAt: Date;
+}
+
+/**
+ * Goes on with a delivery that has no verdict yet: its process ended before, or the gateway was silent about a payment whose reference
+ * only the delivery knows. Safe to run twice. @throws GATEWAY_UNAVAILABLE where it must be tried again
+ */
+export async function resumeDelivery(app: Receiving, scope: Scope, id: string): Promise<void> {
+  const open = await app.db.read(scope, (tx) =>
+    tx.maybeOne<OpenDelivery>(
+      `select source, headers, body_sealed as sealed, received_at as "receivedAt" from webhook_deliveries
+       where tenant_id = current_tenant() and id = $1 and processed_at is null`,
+      [id],
+    ),
+  );
+  if (!open) return;
+  const gateway = open.source.toUpperCase() as PaymentGateway;
+  const connection = await app.gateways.connect(scope.tenantId, gateway);
+  const body = open.sealed && app.vault.open(open.sealed, bodyContext(scope.tenantId, id));
+  const reading = connection && body ? app.gateways.readWebhook(gateway, connection, { headers: open.headers, body }) : null;
+  const claim = reading?.verdict === 'OK' ? reading.claim : null;
+  const payment = claim && (await app.db.read(scope, (tx) => findPayment(tx, gateway, claim)));
+  if (!connection || !claim || !payment) {
+    const verdict = reading && reading.verdict !== 'OK' ? reading.verdict : 'UNCONFIRMED';
+    await app.db.write(scope, (tx) => writeVerdict(app, tx, { id }, { verdict, note: 'It could not be read again.', open: false }));
+    return;
+  }
+  const outcome = await process(app, { id, scope, gateway, connection, receivedAt: open.receivedAt }, claim, payment);
+  if (outcome.open) throw new AppError('GATEWAY_UNAVAILABLE', 'The gateway does not answer about a delivery; it is asked again.');
 }

@@ -2,6 +2,7 @@ import type { App } from '../context.ts';
 import { expireOrder } from '../resolvers/order-expiry.ts';
 import { lookUpInquiry } from '../resolvers/inquiry.ts';
 import { pollPayment } from '../resolvers/payment-poll.ts';
+import { resumeDelivery } from '../webhooks.ts';
 import type { TaskData, TaskHandlers, TaskName } from './queue.ts';
 
 export interface Worker {
@@ -11,8 +12,10 @@ export interface Worker {
 const SCAN_EVERY_MS = 2_000;
 const SCAN_MAX = 500;
 const FORGET_EVERY_MS = 3_600_000;
+/** As forget_old bounds it. */
+const FORGET_AT_ONCE = 10_000n;
 
-const TASK_OF_KIND: Readonly<Record<string, TaskName>> = { payment: 'payment.poll', inquiry: 'inquiry.lookUp', order: 'order.expire' };
+const TASK_OF_KIND: Readonly<Record<string, TaskName>> = { payment: 'payment.poll', inquiry: 'inquiry.lookUp', order: 'order.expire', delivery: 'webhook.resume' };
 
 /** Task name to verb. Every handler may run twice. */
 function handlersOf(app: App): TaskHandlers {
@@ -20,6 +23,7 @@ function handlersOf(app: App): TaskHandlers {
     'payment.poll': async ({ tenantId, id }) => void (await pollPayment(app, { tenantId, customerId: null }, id)),
     'inquiry.lookUp': ({ tenantId, id }) => lookUpInquiry(app, { tenantId, customerId: null }, id),
     'order.expire': ({ tenantId, id }) => expireOrder(app, { tenantId, customerId: null }, id),
+    'webhook.resume': ({ tenantId, id }) => resumeDelivery(app, { tenantId, customerId: null }, id),
   };
 }
 
@@ -42,6 +46,8 @@ export async function startWorker(app: App): Promise<Worker> {
     if (now.getTime() - forgottenAt < FORGET_EVERY_MS) return;
     forgottenAt = now.getTime();
     const [forgotten] = await app.db.lookUp<Record<string, bigint>>('select * from forget_old($1)', [now]);
+    // Where more is left, the next scan goes on: the tenants' streams are free in between.
+    if (Object.values(forgotten ?? {}).some((count) => count >= FORGET_AT_ONCE)) forgottenAt = 0;
     app.log.info({ forgotten: Object.fromEntries(Object.entries(forgotten ?? {}).map(([name, count]) => [name, Number(count)])) }, 'old rows forgotten');
   };
   let running = false;

@@ -6,8 +6,8 @@ import type { PaymentGateway, WebhookVerdict } from '../generated/prisma/enums.t
 import { idOf } from '../global-id.ts';
 import { DELIVERY_COLUMNS, type WebhookDeliveryRow } from '../loaders.ts';
 import { cursorColumn, keyset, pageArgs, toConnection, type Connection, type PageArguments, type Paged } from '../paging.ts';
-import { bodyContext } from '../webhooks.ts';
-import { foresee, settle } from './settlement.ts';
+import { askBack, bodyContext, findPayment, settleDelivery } from '../webhooks.ts';
+import { foresee } from './settlement.ts';
 
 /** The tenant's webhook journal, newest first (COM-8). */
 export async function listWebhookDeliveries(ctx: Context, verdict: WebhookVerdict | null, args: PageArguments): Promise<Connection<WebhookDeliveryRow & Paged>> {
@@ -80,16 +80,18 @@ async function replay(ctx: Context, delivery: WebhookDeliveryModel, sealed: Uint
   const body = app.vault.open(sealed, bodyContext(scope.tenantId, delivery.id));
   const reading = app.gateways.readWebhook(gateway, connection, { headers: delivery.headers as Record<string, string>, body });
   if (reading.verdict !== 'OK') return { delivery, verdict: reading.verdict, change: null };
-  if (delivery.paymentId === null) return { delivery, verdict: 'UNKNOWN_PAYMENT', change: null };
-  const reference = reading.claim.gatewayReference ?? (await referenceOf(ctx, delivery.paymentId));
-  const asked = reference === null ? null : await app.gateways.lookUp(gateway, connection, reference, app.config.webhookConfirmBudgetMs);
-  const news = { paymentId: delivery.paymentId, claim: reading.claim, fact: asked?.kind === 'done' ? asked.value : null, amountRule: connection.amountRule };
+  const { claim } = reading;
+  const found = await app.db.read(scope, (tx) => findPayment(tx, gateway, claim));
+  if (!found) return { delivery, verdict: 'UNKNOWN_PAYMENT', change: null };
+  const stored = { id: delivery.id, scope, gateway, connection, receivedAt: delivery.receivedAt };
+  const asked = await askBack(app, stored, claim, found);
   const outcome = await app.db.write(scope, async (tx) => {
-    const foreseen = await foresee(tx, news);
-    if (!dryRun) await settle(tx, app, news);
+    const foreseen = asked.strange ? null : await foresee(tx, { paymentId: found.id, claim, fact: asked.fact, amountRule: connection.amountRule });
+    if (!dryRun) await settleDelivery(app, tx, stored, { claim, payment: found, asked });
     return foreseen;
   });
   app.journal.wake();
+  if (!outcome) return { delivery, verdict: 'MISMATCH', change: null };
   const { order, payment, decision } = outcome;
   return {
     delivery,
@@ -100,11 +102,4 @@ async function replay(ctx: Context, delivery: WebhookDeliveryModel, sealed: Uint
       note: decision.note,
     },
   };
-}
-
-async function referenceOf(ctx: Context, paymentId: string): Promise<string | null> {
-  const row = await ctx.app.db.read(ctx.scope, (tx) =>
-    tx.maybeOne<{ reference: string | null }>('select gateway_reference as reference from payments where tenant_id = current_tenant() and id = $1', [paymentId]),
-  );
-  return row?.reference ?? null;
 }

@@ -521,7 +521,7 @@ CREATE UNIQUE INDEX "bookings_tenant_id_reference_key" ON "bookings"("tenant_id"
 CREATE INDEX "payments_tenant_id_order_id_created_at_idx" ON "payments"("tenant_id", "order_id", "created_at");
 
 -- CreateIndex
-CREATE UNIQUE INDEX "payments_tenant_id_gateway_gateway_reference_key" ON "payments"("tenant_id", "gateway", "gateway_reference");
+CREATE UNIQUE INDEX "payments_tenant_id_gateway_reference_gateway_key" ON "payments"("tenant_id", "gateway_reference", "gateway");
 
 -- CreateIndex
 CREATE INDEX "refunds_tenant_id_payment_id_idx" ON "refunds"("tenant_id", "payment_id");

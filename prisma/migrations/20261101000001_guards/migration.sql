@@ -12,6 +12,8 @@ end
 $$;
 
 grant usage on schema public to portolan_app;
+-- Since PostgreSQL 15 so by itself; a database that was upgraded may still let everybody create there.
+revoke create on schema public from public;
 
 -- The tenant of the current transaction; null outside one, so that every policy fails closed.
 create function current_tenant() returns uuid language sql stable parallel safe
@@ -124,6 +126,13 @@ create unique index payments_one_pending on payments (tenant_id, order_id, gatew
 create index payments_due on payments (next_poll_at) where next_poll_at is not null;
 create index inquiries_due on inquiries (next_look_up_at) where resolution = 'OPEN';
 create index orders_due on orders (expires_at) where status = 'ISSUED' and expires_at is not null;
+-- The code a customer pays with is how some webhooks name a payment.
+create index payments_reference_code on payments (tenant_id, reference_code) where reference_code is not null;
+-- Stored and not yet worked: a process ended in between, or the gateway could not be asked (due_work).
+create index webhook_deliveries_open on webhook_deliveries (received_at) where processed_at is null;
+create index webhook_deliveries_bodies on webhook_deliveries (received_at) where body_sealed is not null;
+-- Events are written in the order of their time: a few pages tell where the old ones lie (forget_old).
+create index events_age on events using brin (occurred_at) with (pages_per_range = 32);
 create index webhook_deliveries_accepted on webhook_deliveries (tenant_id, source, dedupe_key) where verdict = 'ACCEPTED';
 
 create function refuse_change() returns trigger language plpgsql as $$
@@ -191,7 +200,7 @@ alter table ledger_accounts add constraint ledger_accounts_side check (
   case when kind in ('GATEWAY_CLEARING', 'GATEWAY_FEES', 'REFUNDS') then balance_minor >= 0 else balance_minor <= 0 end);
 
 -- Posts one balanced transaction; entries: [{ kind, holderId, amountMinor }]. Accounts are made when first used and locked in the
--- order of their ids. The application has no other way to write the ledger.
+-- order of their ids; not FOR UPDATE, because the entries' foreign keys of everybody else hold a key share of the same accounts. The application has no other way to write the ledger.
 create function post_ledger(p_id uuid, p_kind text, p_subject uuid, p_currency text, p_occurred timestamptz, p_entries jsonb)
 returns void language plpgsql security definer set search_path = public, pg_temp as $$
 declare
@@ -217,7 +226,7 @@ begin
     from jsonb_array_elements(p_entries) with ordinality t (e, n);
   perform 1 from ledger_accounts a
     where a.tenant_id = v_tenant and a.id in (select account_id from ledger_entries where tenant_id = v_tenant and transaction_id = p_id)
-    order by a.id for update;
+    order by a.id for no key update;
   update ledger_accounts a set balance_minor = a.balance_minor + moved.amount
     from (select account_id, sum(amount_minor) as amount from ledger_entries
       where tenant_id = v_tenant and transaction_id = p_id group by account_id) moved

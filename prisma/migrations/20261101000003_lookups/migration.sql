@@ -72,7 +72,8 @@ returns table (tenant_id uuid, "position" bigint, type text, aggregate_type text
       order by v.position limit p_limit) e
     order by e.tenant_id, e.position $$;
 
--- What is due now, for the scheduler: ids only; each piece is worked in its own tenant's transaction.
+-- What is due now, for the scheduler: ids only; each piece is worked in its own tenant's transaction. A delivery that is still open a
+-- minute after it came was left by a process that ended, or waits for a gateway that was silent.
 create function due_work(p_now timestamptz, p_limit int) returns table (kind text, tenant_id uuid, id uuid)
   language sql stable security definer set search_path = public, pg_temp
   as $$ (select 'payment', p.tenant_id, p.id from payments p where p.next_poll_at <= p_now order by p.next_poll_at limit p_limit)
@@ -81,24 +82,38 @@ create function due_work(p_now timestamptz, p_limit int) returns table (kind tex
       order by i.next_look_up_at limit p_limit)
     union all
     (select 'order', o.tenant_id, o.id from orders o where o.status = 'ISSUED' and o.expires_at <= p_now
-      order by o.expires_at limit p_limit) $$;
+      order by o.expires_at limit p_limit)
+    union all
+    (select 'delivery', d.tenant_id, d.id from webhook_deliveries d where d.processed_at is null and d.received_at <= p_now - interval '1 minute'
+      order by d.received_at limit p_limit) $$;
 
--- Forgets what has had its time: events, operations, webhook bodies, spent refresh tokens (decisions.md, "Running: Kept").
+-- Forgets what has had its time: events, operations, webhook bodies, spent refresh tokens (decisions.md, "Running: Kept"). Some
+-- thousands of each at a call, because the streams' rows are locked meanwhile. The database's own clock is the limit, so that a login
+-- that lies about the time makes it forget nothing early.
 create function forget_old(p_now timestamptz) returns table (events bigint, operations bigint, bodies bigint, tokens bigint)
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
+  v_now timestamptz := least(p_now, clock_timestamp());
   v_events bigint; v_operations bigint; v_bodies bigint; v_tokens bigint;
 begin
-  update streams s set pruned_to = old.position
-    from (select e.tenant_id, max(e.position) as position from events e where e.occurred_at < p_now - interval '30 days' group by 1) old
-    where s.tenant_id = old.tenant_id and s.pruned_to < old.position;
-  delete from events e using streams s where s.tenant_id = e.tenant_id and e.position <= s.pruned_to;
+  with old as (
+    select e.tenant_id, max(e.position) as position
+    from (select v.tenant_id, v.position from events v where v.occurred_at < v_now - interval '30 days' limit 10000) e group by 1
+  ), told as (
+    update streams s set pruned_to = greatest(s.pruned_to, old.position) from old where s.tenant_id = old.tenant_id
+    returning s.tenant_id, s.pruned_to
+  )
+  delete from events e using told where e.tenant_id = told.tenant_id and e.position <= told.pruned_to;
   get diagnostics v_events = row_count;
-  delete from operations o where o.started_at < p_now - interval '72 hours' and o.status <> 'IN_FLIGHT';
+  -- Who holds a lease that ended long ago is gone.
+  delete from operations o where (o.tenant_id, o.actor, o.key) in (select p.tenant_id, p.actor, p.key from operations p
+    where p.started_at < v_now - interval '72 hours' and p.lease_until < v_now limit 10000);
   get diagnostics v_operations = row_count;
-  update webhook_deliveries d set body_sealed = null where d.received_at < p_now - interval '90 days' and d.body_sealed is not null;
+  update webhook_deliveries d set body_sealed = null where (d.tenant_id, d.id) in (select w.tenant_id, w.id from webhook_deliveries w
+    where w.received_at < v_now - interval '90 days' and w.body_sealed is not null limit 10000);
   get diagnostics v_bodies = row_count;
-  delete from refresh_tokens t where t.expires_at < p_now - interval '7 days';
+  delete from refresh_tokens t where (t.tenant_id, t.hash) in (select r.tenant_id, r.hash from refresh_tokens r
+    where r.expires_at < v_now - interval '7 days' limit 10000);
   get diagnostics v_tokens = row_count;
   return query select v_events, v_operations, v_bodies, v_tokens;
 end
