@@ -93,7 +93,8 @@ export function toPaymentState(answer: z.infer<typeof InvoiceAnswer>, timeZone: 
   const told = invoice.paidAmount !== null && invoice.paidCurrency !== null;
   const amount = told ? invoice.paidAmount : invoice.total;
   const currency = told ? invoice.paidCurrency : invoice.currency;
-  const currencyCode = currency === null ? null : fromVendorCurrency(currency);
+  const written = currency === null ? null : fromVendorCurrency(currency);
+  const currencyCode = written !== null && /^[A-Z]{3}$/.test(written) ? written : null;
   return {
     gatewayReference: invoice.invoice_id,
     status: invoice.paid === '1' ? 'PAID' : unpaidStatus(invoice.invoice_status ?? invoice.status_text),

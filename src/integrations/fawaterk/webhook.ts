@@ -178,8 +178,8 @@ function one(body: HookBody, field: Field): string | null {
 function plain(body: HookBody, name: string): string | null {
   const field = body.get(name);
   if (field === undefined || (field.kind !== 'nested' && field.text === '')) return null;
-  if (field.kind === 'nested' || field.text.length > 2_000) {
-    // `response` may be an object; a field that identifies something may not.
+  if (field.kind === 'nested' || field.text.length > 2_000 || field.text.includes('\0')) {
+    // `response` may be an object; a field that identifies something may not. No database keeps a NUL in a text.
     throw new UnreadableBody(`${name} is no short text`);
   }
   return field.text;
