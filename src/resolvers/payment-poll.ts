@@ -1,9 +1,11 @@
 import type { App } from '../context.ts';
-import type { Scope } from '../db.ts';
+import type { Scope, Transaction } from '../db.ts';
 import type { PaymentClaim } from '../domain/payment.ts';
+import { AppError } from '../errors.ts';
+import type { TenantConnection } from '../gateways.ts';
 import type { PaymentModel } from '../generated/prisma/models.ts';
 import { PAYMENT_COLUMNS } from '../loaders.ts';
-import { ensureInquiry } from './inquiry-open.ts';
+import { ensureInquiry, openInquiry } from './inquiry-open.ts';
 import { settleNow } from './settlement.ts';
 
 export type Polling = Pick<App, 'clock' | 'newId' | 'db' | 'journal' | 'log' | 'gateways'>;
@@ -36,7 +38,7 @@ export async function pollPayment(app: Polling, scope: Scope, paymentId: string)
     });
     return 'UNKNOWN';
   }
-  const connection = await app.gateways.connect(scope.tenantId, payment.gateway);
+  const connection = await connectOrNull(app, scope, payment);
   if (!connection) {
     await pollLater(app, scope, payment);
     return 'UNKNOWN';
@@ -47,17 +49,35 @@ export async function pollPayment(app: Polling, scope: Scope, paymentId: string)
     return 'UNKNOWN';
   }
   const decision = await settleNow(app, scope, { paymentId, claim: overdueClaim(app, payment), fact: outcome.value, amountRule: connection.amountRule });
-  if (decision.paymentStatus !== 'PENDING') {
-    if (decision.paymentStatus === payment.status) await stopAsking(app, scope, payment.id);
-    return decision.capturedMinor > 0n ? 'PAID' : 'NOT_PAID';
+  if (decision.paymentStatus === 'PENDING') {
+    await pollLater(app, scope, payment);
+    return 'UNKNOWN';
   }
-  await pollLater(app, scope, payment);
-  return 'UNKNOWN';
+  if (decision.paymentStatus === payment.status) {
+    // Given up by us, while the gateway's page may still be open: its customer can pay there, and the webhook can be lost.
+    if (outcome.value.status === 'PENDING' || outcome.value.status === 'PAID') await pollLater(app, scope, payment);
+    else await stopAsking(app, scope, payment);
+  }
+  return decision.capturedMinor > 0n ? 'PAID' : 'NOT_PAID';
 }
 
-async function stopAsking(app: Polling, scope: Scope, paymentId: string): Promise<void> {
-  await app.db.write(scope, (tx) => tx.query('update payments set next_poll_at = null where tenant_id = current_tenant() and id = $1', [paymentId]));
+// What cannot be opened or is no longer configured is this tenant's trouble: asked again later, so that the others' turn comes.
+async function connectOrNull(app: Polling, scope: Scope, payment: PaymentModel): Promise<TenantConnection | null> {
+  try {
+    return await app.gateways.connect(scope.tenantId, payment.gateway);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    app.log.error({ err: error, tenant: scope.tenantId, payment: payment.id }, 'no connection to ask the gateway by');
+    return null;
+  }
 }
+
+async function stopAsking(app: Polling, scope: Scope, payment: PaymentModel): Promise<void> {
+  await app.db.write(scope, (tx) => tx.query(`update payments set next_poll_at = null ${UNLESS_ASKED_ANEW}`, [payment.id, payment.status, payment.nextPollAt]));
+}
+
+// A webhook may have asked for another look while we were asking. A Date has milliseconds only.
+const UNLESS_ASKED_ANEW = `where tenant_id = current_tenant() and id = $1 and status = $2::payment_status and date_trunc('milliseconds', next_poll_at) is not distinct from $3::timestamptz`;
 
 // Our own clock may say that the time to pay is over; the gateway's word that it was paid still wins (domain/payment.ts).
 function overdueClaim(app: Polling, payment: PaymentModel): PaymentClaim | null {
@@ -69,13 +89,23 @@ async function pollLater(app: Polling, scope: Scope, payment: PaymentModel): Pro
   const now = app.clock.now().getTime();
   const backoff = Math.min(POLL_BASE_MS * 2 ** Math.min(payment.pollAttempts, 12), POLL_MAX_MS);
   const ends = payment.expiresAt?.getTime();
-  if (payment.status !== 'PENDING' && payment.pollAttempts >= GIVEN_UP_ATTEMPTS_MAX) return stopAsking(app, scope, payment.id);
+  if (payment.status !== 'PENDING' && payment.pollAttempts >= GIVEN_UP_ATTEMPTS_MAX) return stopAsking(app, scope, payment);
   const next = ends !== undefined && ends > now ? Math.min(now + backoff, ends + 1_000) : now + backoff;
-  await app.db.write(scope, (tx) =>
-    tx.query(
-      `update payments set next_poll_at = $2, poll_attempts = poll_attempts + 1
-       where tenant_id = current_tenant() and id = $1 and status = $3::payment_status`,
-      [payment.id, new Date(next), payment.status],
-    ),
+  await app.db.write(scope, async (tx) => {
+    await tx.query(`update payments set next_poll_at = $4, poll_attempts = poll_attempts + 1 ${UNLESS_ASKED_ANEW}`, [
+      payment.id, payment.status, payment.nextPollAt, new Date(next),
+    ]);
+    // Nobody can say what became of it: a person is told, and the gateway is asked on all the same.
+    const silentSince = ends ?? payment.createdAt.getTime() + PENDING_AT_MOST_MS;
+    if (payment.status === 'PENDING' && silentSince + PENDING_AT_MOST_MS < now) await handToPerson(app, tx, payment.id);
+  });
+}
+
+async function handToPerson(app: Polling, tx: Transaction, paymentId: string): Promise<void> {
+  const about = { aboutType: 'Payment', aboutId: paymentId, reason: 'GATEWAY_SILENT' };
+  const told = await tx.query(
+    'select 1 from inquiries where tenant_id = current_tenant() and about_type = $1 and about_id = $2 and reason = $3',
+    [about.aboutType, about.aboutId, about.reason],
   );
+  if (told.length === 0) await openInquiry(app, tx, about);
 }

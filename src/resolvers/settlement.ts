@@ -7,7 +7,7 @@ import { appendEvent } from '../events.ts';
 import type { OrderModel, PaymentModel } from '../generated/prisma/models.ts';
 import { issueInvoice } from './invoice.ts';
 import { lockOrder } from './order-lock.ts';
-import { lockPayment, paymentMoved, paymentsOf } from './payment-change.ts';
+import { afterGivingUp, lockPayment, paymentMoved, paymentsOf } from './payment-change.ts';
 
 export type Settling = Pick<App, 'clock' | 'newId' | 'db' | 'journal' | 'log'>;
 
@@ -88,15 +88,23 @@ async function write(tx: Transaction, app: Settling, change: Change): Promise<vo
   await writeLedger(tx, app, change);
 }
 
-async function writePayment(tx: Transaction, app: Settling, { payment, decision, news }: Change): Promise<void> {
+async function writePayment(tx: Transaction, app: Settling, change: Change): Promise<void> {
+  const { payment, decision, news } = change;
   const settled = decision.paymentStatus === 'PAID';
   await tx.query(
     `update payments set status = $2::payment_status, captured_minor = $3, review_reason = $4,
        failure_reason = case when $2::payment_status = 'FAILED' then coalesce($5, failure_reason) else failure_reason end,
-       settled_at = coalesce(settled_at, $6), next_poll_at = null, version = version + 1
+       settled_at = coalesce(settled_at, $6), next_poll_at = $7, poll_attempts = 0, version = version + 1
      where tenant_id = current_tenant() and id = $1`,
-    [payment.id, decision.paymentStatus, decision.capturedMinor, decision.reviewReason, failureOf(news), settled ? app.clock.now() : null],
+    [payment.id, decision.paymentStatus, decision.capturedMinor, decision.reviewReason, failureOf(news), settled ? app.clock.now() : null, lastLooksAt(app, change)],
   );
+}
+
+// An attempt failed, and the gateway's page is still open: the customer may pay there yet, and that webhook may be lost (COM-9).
+function lastLooksAt(app: Settling, { payment, decision, news }: Change): Date | null {
+  const open = news.fact !== null && 'status' in news.fact && news.fact.status === 'PENDING';
+  const givenUp = decision.paymentStatus === 'FAILED' || decision.paymentStatus === 'EXPIRED';
+  return open && givenUp && payment.gatewayReference !== null ? afterGivingUp(app) : null;
 }
 
 function failureOf(news: PaymentNews): string | null {
