@@ -95,6 +95,8 @@ export interface InvoiceFacts {
   /** What the order says its total is; the lines must sum to it. */
   readonly totalMinor: bigint;
   readonly amountPaidMinor: bigint;
+  /** What an operator waived of it: neither paid nor due. */
+  readonly waivedMinor?: bigint;
   readonly notes?: string | null;
 }
 
@@ -107,7 +109,7 @@ export function buildInvoiceDocument(facts: InvoiceFacts): InvoiceDocument {
   const pricesIncludeTax = assertSumsAndReadTaxMode(facts);
   const amount = (minor: bigint): string => groupThousands(formatAmount(minor, facts.currencyCode));
   const locale = invoiceLocaleOf(facts.locale);
-  const dueMinor = facts.kind === 'CREDIT_NOTE' ? 0n : facts.totalMinor - facts.amountPaidMinor;
+  const dueMinor = facts.kind === 'CREDIT_NOTE' ? 0n : facts.totalMinor - facts.amountPaidMinor - (facts.waivedMinor ?? 0n);
   return {
     layout: INVOICE_LAYOUT,
     kind: facts.kind,

@@ -63,6 +63,8 @@ function documentOf({ number, issuedAt, order, items, customer, tenant }: Invoic
     })),
     totalMinor: order.totalMinor,
     amountPaidMinor: order.paidMinor,
+    // Invoices are made of orders that are PAID: nothing is due on them, and the rest was waived.
+    waivedMinor: order.totalMinor - order.paidMinor,
   });
 }
 
