@@ -132,6 +132,8 @@ async function commitIntent(ctx: Context, tx: Parameters<typeof lockOrder>[0], w
   const customer = await tx.one<UserRow>(`select ${USER_COLUMNS} from users u where u.tenant_id = current_tenant() and u.id = $1`, [order.customerId]);
   const rest = { order, items, customer };
   requirePayable({ ...order, underReview: payments.some((payment) => payment.status === 'UNDER_REVIEW') });
+  // The job that ends it may be seconds late; money for it would only be held for review.
+  if (order.expiresAt && order.expiresAt <= ctx.app.clock.now()) throw new AppError('ORDER_NOT_PAYABLE', "This order is expired and can't be paid.", { details: { status: 'EXPIRED' } });
   const pending = payments.find(
     (payment) => payment.status === 'PENDING' && payment.gateway === wish.chosen.gateway && payment.methodId === wish.chosen.method.id,
   );
