@@ -99,17 +99,18 @@ function openDatabase(config: Config, metrics: Metrics): Database {
   });
 }
 
-/** @throws where the login could get round row-level security: tenants would then be kept apart by good will alone. */
+/** @throws where the login could get round row-level security, by itself or as a role it is a member of: good will alone would then keep tenants apart. */
 async function refuseOverpoweredLogin(db: Database): Promise<void> {
   const [login] = await db.lookUp<{ name: string; mighty: boolean; owns: boolean }>(
-    `select r.rolname as name, r.rolsuper or r.rolbypassrls as mighty,
-       exists (select from pg_class c where c.relowner = r.oid and c.relnamespace = 'public'::regnamespace) as owns
+    `select r.rolname as name,
+       exists (select from pg_roles m where (m.rolsuper or m.rolbypassrls) and pg_has_role(r.oid, m.oid, 'member')) as mighty,
+       exists (select from pg_class c where pg_has_role(r.oid, c.relowner, 'member') and c.relnamespace = 'public'::regnamespace) as owns
      from pg_roles r where r.rolname = current_user`,
     [],
   );
   if (!login || login.mighty || login.owns) {
     throw new Error(
-      `The database login ${login?.name ?? ''} is a superuser, bypasses row-level security, or owns tables. Set DATABASE_URL to a login that is only a member of portolan_app (npm run db:migrate makes one).`,
+      `The database login ${login?.name ?? ''} is (or may become) a superuser, a role that bypasses row-level security, or the owner of tables. Set DATABASE_URL to a login that is only a member of portolan_app (npm run db:migrate makes one).`,
     );
   }
 }
