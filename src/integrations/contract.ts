@@ -106,6 +106,8 @@ export interface GatewayPaymentState {
   readonly methodName: string | null;
   /** The gateway's own id of the transaction, where our reference is not it: refunds need it (pf_payment_id, mihpayid). */
   readonly gatewayKey?: string | null;
+  /** What the gateway keeps of it, positive, in the same currency; null where it did not say. */
+  readonly feeMinor?: bigint | null;
   /** Further successful payments the gateway holds under the same reference: money that was taken twice. */
   readonly surplus?: readonly SurplusPayment[];
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { page } from '../simulator/page.ts';
 import type { Fault } from '../simulator/scenario.ts';
 import type { Identified, Simulator, SimulatorAnswer, SimulatorRequest, SimulatorWorld } from '../simulator/types.ts';
 import { checkOut, isInvoice, objectOf, parse, paymentData } from './simulator-checkout.ts';
@@ -13,7 +14,7 @@ import {
   type Invoice,
   type Ledger,
 } from './simulator-model.ts';
-import { page, payPage } from './simulator-pages.ts';
+import { payPage } from './simulator-pages.ts';
 
 /**
  * Fawaterk as a sandbox, written from payment-gateways.md section 1 and from nothing of ours: it checks keys

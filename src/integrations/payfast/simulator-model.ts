@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { isLoopback } from '../simulator/deliveries.ts';
+import type { SimulatorWorld } from '../simulator/types.ts';
+
+/** What the simulated PayFast keeps, and where its ids and times come from. */
+
+export const AccountSettings = z.strictObject({
+  merchantId: z.string().regex(/^\d{8}$/),
+  merchantKey: z.string().min(8).max(60),
+  /** Absent: checkouts are signed without one, and the API refuses the account. */
+  passphrase: z.string().min(1).max(60).optional(),
+  /** Where notifications go when a form names no notify_url. */
+  notifyUrl: z.url().max(2_000).refine(isLoopback, 'notifications go to this machine only').optional(),
+  /** The vendor's sandbox sends a notification once and never again. */
+  sandbox: z.boolean().default(false),
+  /** Waits before the second and every further try: at once, after ten minutes, then ever longer. */
+  retryDelaysMs: z
+    .array(z.int().min(0).max(86_400_000))
+    .max(12)
+    .default([0, 600_000, 1_200_000, 2_400_000, 4_800_000, 9_600_000, 19_200_000, 38_400_000]),
+  /** The order of a notification's custom fields: the sample posts strings first, the documentation integers. */
+  customOrder: z.enum(['strings', 'integers']).default('strings'),
+  /** Whether a declined or a waiting payment is told: the documentation is silent, the vendor's plugin expects it. */
+  notifies: z.enum(['all', 'complete']).default('all'),
+  refundMethod: z.enum(['PAYMENT_SOURCE', 'BANK_PAYOUT', 'NOT_AVAILABLE']).default('PAYMENT_SOURCE'),
+  /** Most rows of one page of the statement, whatever limit is asked for. */
+  statementRowsMax: z.int().min(1).max(10_000).default(1_000),
+  /** Refuse API calls whose timestamp is more than 15 minutes off. */
+  checkTimestamp: z.boolean().default(false),
+});
+
+export type Account = z.infer<typeof AccountSettings>;
+
+export interface Refund {
+  readonly cents: number;
+  readonly at: string;
+  readonly reason: string;
+}
+
+/** One checkout: posting the same form again makes another one. */
+export interface Payment {
+  readonly account: string;
+  /** pf_payment_id */
+  readonly id: number;
+  /** Names the hosted page. */
+  readonly key: string;
+  readonly merchantPaymentId: string;
+  readonly amountCents: number;
+  readonly itemName: string;
+  readonly itemDescription: string;
+  /** custom_str1..5 and custom_int1..5 */
+  readonly strings: readonly string[];
+  readonly integers: readonly string[];
+  readonly nameFirst: string;
+  readonly nameLast: string;
+  readonly email: string;
+  readonly returnUrl: string | null;
+  readonly cancelUrl: string | null;
+  readonly notifyUrl: string | null;
+  readonly state: 'open' | 'complete';
+  readonly grossCents: number | null;
+  readonly feeCents: number | null;
+  readonly currency: string;
+  readonly paidAt: string | null;
+  readonly attempts: readonly { readonly action: string; readonly at: string }[];
+  readonly refunds: readonly Refund[];
+}
+
+/** The vendor's memory, over the simulator's store. */
+export interface Ledger {
+  account(id: string): Account | undefined;
+  accountByMerchant(merchantId: string): string | null;
+  putAccount(id: string, account: Account): void;
+  reset(id: string): void;
+  payment(account: string, id: string): Payment | undefined;
+  byPage(key: string): Payment | undefined;
+  save(payment: Payment): void;
+  payments(account: string | null): Payment[];
+  /** Remembers a parameter string that was really sent. */
+  sent(account: string, text: string): void;
+  wasSent(account: string, text: string): boolean;
+  countCall(account: string): void;
+  nextPayment(account: string): number;
+  /** The account's time: real, or its scenario's own, one second per call. */
+  now(account: string): Date;
+  /** Hexadecimal digits that depend on the account, its seed and the name only. */
+  derive(account: string, name: string): string;
+}
+
+const [ACCOUNTS, PAYMENTS, PAGES, SENT, COUNTERS] = ['accounts', 'payments', 'pages', 'sent', 'counters'] as const;
+
+interface Counters {
+  readonly calls: number;
+  readonly payments: number;
+}
+
+export function openLedger(world: SimulatorWorld): Ledger {
+  const { store } = world;
+  const merchants = new Map<string, string>();
+  for (const [id, account] of store.entries<Account>(ACCOUNTS)) merchants.set(account.merchantId, id);
+  const counters = (account: string): Counters => store.get<Counters>(COUNTERS, account) ?? { calls: 0, payments: 0 };
+  const ledger: Ledger = {
+    account: (id) => store.get<Account>(ACCOUNTS, id),
+    accountByMerchant: (merchantId) => merchants.get(merchantId) ?? null,
+    putAccount: (id, account) => {
+      const before = store.get<Account>(ACCOUNTS, id);
+      if (before) merchants.delete(before.merchantId);
+      merchants.set(account.merchantId, id);
+      store.put(ACCOUNTS, id, account);
+    },
+    reset: (id) => {
+      for (const payment of ledger.payments(id)) {
+        store.remove(PAYMENTS, `${id}/${payment.id}`);
+        store.remove(PAGES, payment.key);
+      }
+      const sent = [...store.entries(SENT)].filter(([place]) => place.startsWith(`${id}/`));
+      for (const [place] of sent) store.remove(SENT, place);
+      store.remove(COUNTERS, id);
+    },
+    payment: (account, id) => store.get<Payment>(PAYMENTS, `${account}/${id}`),
+    byPage: (key) => store.get<Payment>(PAYMENTS, store.get<string>(PAGES, key) ?? ''),
+    save: (payment) => {
+      const place = `${payment.account}/${payment.id}`;
+      if (store.get(PAYMENTS, place) === undefined) store.put(PAGES, payment.key, place);
+      store.put(PAYMENTS, place, payment);
+    },
+    payments: (account) =>
+      [...store.entries<Payment>(PAYMENTS)]
+        .map(([, payment]) => payment)
+        .filter((one) => account === null || one.account === account),
+    sent: (account, text) => store.put(SENT, `${account}/${digest(text)}`, 1),
+    wasSent: (account, text) => store.get(SENT, `${account}/${digest(text)}`) !== undefined,
+    countCall: (account) => {
+      const before = counters(account);
+      store.put(COUNTERS, account, { ...before, calls: before.calls + 1 });
+    },
+    nextPayment: (account) => {
+      const before = counters(account);
+      store.put(COUNTERS, account, { ...before, payments: before.payments + 1 });
+      return before.payments + 1;
+    },
+    now: (account) => {
+      const seeded = world.seedOf(account);
+      return seeded ? new Date(Date.parse(seeded.startAt) + counters(account).calls * 1_000) : world.now();
+    },
+    derive: (account, name) => digest(`payfast\n${account}\n${world.seedOf(account)?.seed ?? ''}\n${name}`),
+  };
+  return ledger;
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+export function rand(cents: number): string {
+  const whole = Math.trunc(Math.abs(cents) / 100);
+  return `${cents < 0 ? '-' : ''}${whole}.${String(Math.abs(cents) % 100).padStart(2, '0')}`;
+}
+
+export function refundedCents(payment: Payment): number {
+  return payment.refunds.reduce((sum, refund) => sum + refund.cents, 0);
+}
+
+const JOHANNESBURG = new Intl.DateTimeFormat('sv-SE', {
+  timeZone: 'Africa/Johannesburg',
+  year: 'numeric',
+  month: '2-digit',
+  day: '2-digit',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
+
+/** `YYYY-MM-DD HH:MM:SS` in Johannesburg, without saying so. */
+export function wallTime(at: Date): string {
+  return JOHANNESBURG.format(at);
+}

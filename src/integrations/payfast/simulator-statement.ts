@@ -1,0 +1,80 @@
+import { rand, type Account, type Ledger, type Payment } from './simulator-model.ts';
+
+/** The account statement as CSV, money in and money back in the order it moved (payment-gateways.md 2.2). */
+
+const HEADER = [
+  ...['Date', 'Type', 'Sign', 'Party', 'Name', 'Description', 'Currency', 'Funding Type', 'Gross', 'Fee', 'Net'],
+  ...['Balance', 'M Payment ID', 'PF Payment ID'],
+  ...['custom str1', 'custom int1', 'custom str2', 'custom int2', 'custom str3', 'custom str4', 'custom str5'],
+  ...['custom int3', 'custom int4', 'custom int5'],
+];
+
+interface Movement {
+  readonly at: string;
+  readonly payment: Payment;
+  readonly type: string;
+  readonly grossCents: number;
+  readonly feeCents: number;
+}
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+
+/** @returns null where the query is no period. */
+export function statement(ledger: Ledger, accountId: string, account: Account, query: URLSearchParams): string | null {
+  const { from: first = '', to: last = '' } = Object.fromEntries(query);
+  const number = (name: string, fallback: number): number => {
+    const value = query.get(name);
+    return value !== null && /^\d{1,7}$/.test(value) ? Number(value) : fallback;
+  };
+  if (!DAY.test(first) || !DAY.test(last)) return null;
+  const offset = number('offset', 0);
+  const limit = Math.min(number('limit', account.statementRowsMax), account.statementRowsMax);
+  let balance = 0;
+  const rows = ledger
+    .payments(accountId)
+    .flatMap(movementsOf)
+    .toSorted((one, other) => (one.at < other.at ? -1 : one.at > other.at ? 1 : one.payment.id - other.payment.id))
+    .map((movement) => {
+      balance += movement.grossCents - movement.feeCents;
+      return { at: movement.at, line: lineOf(movement, balance) };
+    })
+    .filter(({ at }) => at.slice(0, 10) >= first && at.slice(0, 10) <= last);
+  const shown = rows.slice(offset, offset + limit).map(({ line }) => line);
+  return [HEADER, ...shown].map((line) => `${line.map(quote).join(',')}\n`).join('');
+}
+
+function movementsOf(payment: Payment): Movement[] {
+  const { paidAt, grossCents, feeCents } = payment;
+  if (paidAt === null || grossCents === null) return [];
+  return [
+    { at: paidAt, payment, type: 'FUNDS_RECEIVED', grossCents, feeCents: feeCents ?? 0 },
+    ...payment.refunds.map((refund) => ({
+      at: refund.at,
+      payment,
+      type: 'FUNDS_RECEIVED_REFUND',
+      grossCents: -refund.cents,
+      feeCents: 0,
+    })),
+  ];
+}
+
+function lineOf({ at, payment, type, grossCents, feeCents }: Movement, balance: number): string[] {
+  const [one, two, three, four, five] = payment.strings;
+  const [first, second, third, fourth, fifth] = payment.integers;
+  const custom = [one, first, two, second, three, four, five, third, fourth, fifth].map((value) => value ?? '');
+  return [
+    ...[at, type, grossCents < 0 ? 'DEBIT' : 'CREDIT', `${payment.nameFirst} ${payment.nameLast}`],
+    ...[payment.itemName, payment.itemDescription, payment.currency, 'CC'],
+    ...[rand(grossCents), rand(-feeCents), rand(grossCents - feeCents), grouped(balance)],
+    ...[payment.merchantPaymentId, String(payment.id), ...custom],
+  ];
+}
+
+/** `22,574.02` */
+function grouped(cents: number): string {
+  return rand(cents).replace(/\B(?=(\d{3})+\.)/g, ',');
+}
+
+function quote(value: string): string {
+  return /[",\r\n ]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+}
