@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 
 import pg from 'pg';
 
+import { PreparedQuery, types } from './db/prepared-query.ts';
 import { AppError } from './errors.ts';
 
 /** For whom a transaction works: row-level security shows it nothing else. */
@@ -46,11 +47,6 @@ export interface DatabaseOptions {
   readonly onWait?: (milliseconds: number) => void;
   readonly nowMs: () => number;
 }
-
-// int8 as bigint, so that money is never a float; dates without a zone as text, because they name a day and not an instant.
-const types = new pg.TypeOverrides();
-types.setTypeParser(20, BigInt);
-types.setTypeParser(1082, (text: string) => text);
 
 const openTransaction = new AsyncLocalStorage<{ open: boolean }>();
 
@@ -102,7 +98,7 @@ class Connection implements Statements {
     this.#onStatement = onStatement;
   }
 
-  async query<T = Row>(text: string, values: readonly unknown[] = []): Promise<T[]> {
+  query<T = Row>(text: string, values: readonly unknown[] = []): Promise<T[]> {
     this.tellOf(text);
     return this.send<T>(text, values);
   }
@@ -113,8 +109,15 @@ class Connection implements Statements {
 
   async send<T = Row>(text: string, values: readonly unknown[]): Promise<T[]> {
     this.#cork();
-    const result = await this.client.query({ name: nameOf(text), text, values: values as unknown[] });
-    return result.rows as T[];
+    const { promise, resolve, reject } = Promise.withResolvers<T[]>();
+    this.client.query(new PreparedQuery(nameOf(text), text, values, (error, rows) => (error ? reject(error) : resolve(rows as T[]))));
+    try {
+      return await promise;
+    } catch (error) {
+      // Otherwise the stack would lead to the socket and not to whoever asked.
+      if (error instanceof Error) Error.captureStackTrace(error);
+      throw error;
+    }
   }
 
   control(text: string): Promise<{ command: string }> {
