@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import pg from 'pg';
 
@@ -65,6 +66,10 @@ export interface TestApp {
   request(method: string, path: string, options?: { headers?: Record<string, string>; body?: string | Buffer }): Promise<{ status: number; headers: http.IncomingHttpHeaders; text: string; body: Buffer }>;
   /** Signs in; sessions of the same login are reused, because hashing is slow on purpose. */
   session(who: 'customer' | 'operator' | 'tenantAdmin' | 'platformAdmin' | Login, key?: string): Promise<SessionFacts>;
+  /** The password the seed gave somebody. */
+  passwordOf(tenantId: string, email: string): string;
+  /** The next sign-in is a real one: after somebody's role was changed behind the scenes. */
+  forgetSessions(): void;
   stop(): Promise<void>;
 }
 
@@ -152,6 +157,8 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       sessions.set(name, known);
       return known;
     },
+    passwordOf: (tenantId, email) => `demo-${createHmac('sha256', SECRET_KEY).update(`demo|password|${tenantId}|${email}`).digest('base64url').slice(0, 12)}`,
+    forgetSessions: () => sessions.clear(),
     async stop() {
       await server.close();
       await worker?.close();
