@@ -12,7 +12,19 @@ import { schema } from './src/schema/index.ts';
 const text = `${printSchema(lexicographicSortSchema(schema))}\n`;
 await writeFile(new URL('schema.graphql', import.meta.url), text);
 
-const SCALARS = ['DateTime', 'Date', 'TimeZone', 'Decimal', 'CurrencyCode', 'CountryCode', 'Locale', 'EmailAddress', 'PhoneNumber', 'URL', 'EventCursor'];
+const SCALARS = [
+  'DateTime',
+  'Date',
+  'TimeZone',
+  'Decimal',
+  'CurrencyCode',
+  'CountryCode',
+  'Locale',
+  'EmailAddress',
+  'PhoneNumber',
+  'URL',
+  'EventCursor',
+];
 const folder = 'test/generated/';
 const files: { filename: string; content: string }[] = await generate(
   {
@@ -23,7 +35,12 @@ const files: { filename: string; content: string }[] = await generate(
       [folder]: {
         preset: 'client',
         presetConfig: { fragmentMasking: false },
-        config: { useTypeImports: true, enumType: 'string-literal', defaultScalarType: 'unknown', scalars: Object.fromEntries(SCALARS.map((name) => [name, 'string'])) },
+        config: {
+          useTypeImports: true,
+          enumType: 'string-literal',
+          defaultScalarType: 'unknown',
+          scalars: Object.fromEntries(SCALARS.map((name) => [name, 'string'])),
+        },
       },
     },
   },
@@ -33,4 +50,7 @@ const files: { filename: string; content: string }[] = await generate(
 const documents = files.find((file) => file.filename === `${folder}graphql.ts`)?.content;
 if (documents === undefined) throw new Error('No documents were generated.');
 await mkdir(new URL(folder, import.meta.url), { recursive: true });
-await writeFile(new URL(`${folder}documents.ts`, import.meta.url), `// Made by codegen.ts from test/documents.\n${documents.replace('/* eslint-disable */\n', '')}\n`);
+await writeFile(
+  new URL(`${folder}documents.ts`, import.meta.url),
+  `// Made by codegen.ts from test/documents.\n${documents.replace('/* eslint-disable */\n', '')}\n`,
+);

@@ -88,19 +88,29 @@ class SharedBudgets implements Budgets {
     return grant(enough, lease, limit);
   }
 
-  async #extend(tenantId: string, bucket: string, cost: number, chunk: number, limit: number, lease: Lease): Promise<void> {
+  async #extend(
+    tenantId: string,
+    bucket: string,
+    cost: number,
+    chunk: number,
+    limit: number,
+    lease: Lease,
+  ): Promise<void> {
     lease.held += await this.#ask(tenantId, bucket, chunk, cost, limit, lease);
   }
 
-  async #ask(tenantId: string, bucket: string, cost: number, atLeast: number, limit: number, lease: Lease): Promise<number> {
-    const [row] = await this.#db.lookUp<{ granted: number; used: number }>('select granted, used from take_budget($1, $2, $3, $4, $5, $6)', [
-      tenantId,
-      bucket,
-      cost,
-      atLeast,
-      limit,
-      this.#clock.now(),
-    ]);
+  async #ask(
+    tenantId: string,
+    bucket: string,
+    cost: number,
+    atLeast: number,
+    limit: number,
+    lease: Lease,
+  ): Promise<number> {
+    const [row] = await this.#db.lookUp<{ granted: number; used: number }>(
+      'select granted, used from take_budget($1, $2, $3, $4, $5, $6)',
+      [tenantId, bucket, cost, atLeast, limit, this.#clock.now()],
+    );
     const { granted, used } = row!;
     lease.used = used;
     if (granted === 0 && atLeast > 0) {
@@ -122,5 +132,9 @@ class SharedBudgets implements Budgets {
 }
 
 function grant(granted: boolean, lease: Lease, limit: number): Grant {
-  return { granted, remaining: Math.max(0, limit - lease.used + lease.held), resetAt: new Date(lease.windowMs + MINUTE_MS) };
+  return {
+    granted,
+    remaining: Math.max(0, limit - lease.used + lease.held),
+    resetAt: new Date(lease.windowMs + MINUTE_MS),
+  };
 }

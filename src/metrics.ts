@@ -22,27 +22,12 @@ const CIRCUIT_VALUE = { CLOSED: 0, HALF_OPEN: 1, OPEN: 2 } as const;
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
-  const metrics = {
-    registry,
-    graphqlOperations: new Counter({ name: 'graphql_operations_total', help: 'GraphQL operations by kind and by how they ended.', labelNames: ['operation', 'outcome'] as const, registers }),
-    graphqlSeconds: new Histogram({ name: 'graphql_operation_duration_seconds', help: 'Time an operation took.', labelNames: ['operation'] as const, buckets: REQUEST_SECONDS, registers }),
-    graphqlPoints: new Counter({ name: 'graphql_cost_points_total', help: 'Points charged to budgets.', registers }),
-    httpRequests: new Counter({ name: 'http_requests_total', help: 'HTTP requests by route and class of status.', labelNames: ['route', 'status'] as const, registers }),
-    databaseStatements: new Counter({ name: 'db_statements_total', help: 'SQL statements sent, without begin, set and commit.', registers }),
-    databaseWaitSeconds: new Histogram({ name: 'db_pool_wait_seconds', help: 'Wait for a connection of the pool.', buckets: REQUEST_SECONDS, registers }),
-    jobs: new Counter({ name: 'jobs_total', help: 'Jobs worked, by queue and by how they ended.', labelNames: ['queue', 'outcome'] as const, registers }),
-    jobSeconds: new Histogram({ name: 'job_duration_seconds', help: 'Time a job took.', labelNames: ['queue'] as const, buckets: CALL_SECONDS, registers }),
-    liveConnections: new Gauge({ name: 'live_connections', help: 'Open WebSockets and event streams.', labelNames: ['transport'] as const, registers }),
-    subscriptions: new Gauge({ name: 'subscriptions_active', help: 'Open subscriptions.', labelNames: ['transport'] as const, registers }),
-    subscriptionMessages: new Counter({ name: 'subscription_messages_total', help: 'Messages sent to subscribers.', registers }),
-    subscriptionExecutions: new Counter({ name: 'subscription_executions_total', help: 'Executions for events; one serves a whole group of equal subscriptions.', registers }),
-    slowConsumers: new Counter({ name: 'subscription_slow_consumers_total', help: 'Connections cut off because they did not read.', registers }),
-    webhooks: new Counter({ name: 'payment_webhooks_total', help: 'Payment webhooks received, by gateway and verdict.', labelNames: ['gateway', 'verdict'] as const, registers }),
-    integrationCalls: new Counter({ name: 'integration_calls_total', help: 'Calls to outside parties.', labelNames: ['integration', 'operation', 'outcome'] as const, registers }),
-    integrationSeconds: new Histogram({ name: 'integration_call_duration_seconds', help: 'Time a call to an outside party took.', labelNames: ['integration', 'operation'] as const, buckets: CALL_SECONDS, registers }),
-  };
   return {
-    ...metrics,
+    registry,
+    ...graphMetrics(registers),
+    ...workMetrics(registers),
+    ...liveMetrics(registers),
+    ...outsideMetrics(registers),
     /** Adds the gauges of what this process has. Once per process. */
     watch: (sources: GaugeSources) => addGauges(registry, sources),
     /** The text of /metrics. */
@@ -52,15 +37,145 @@ export function createMetrics() {
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
+/** The graph and the HTTP around it. */
+function graphMetrics(registers: Registry[]) {
+  return {
+    graphqlOperations: new Counter({
+      name: 'graphql_operations_total',
+      help: 'GraphQL operations by kind and by how they ended.',
+      labelNames: ['operation', 'outcome'] as const,
+      registers,
+    }),
+    graphqlSeconds: new Histogram({
+      name: 'graphql_operation_duration_seconds',
+      help: 'Time an operation took.',
+      labelNames: ['operation'] as const,
+      buckets: REQUEST_SECONDS,
+      registers,
+    }),
+    graphqlPoints: new Counter({ name: 'graphql_cost_points_total', help: 'Points charged to budgets.', registers }),
+    httpRequests: new Counter({
+      name: 'http_requests_total',
+      help: 'HTTP requests by route and class of status.',
+      labelNames: ['route', 'status'] as const,
+      registers,
+    }),
+  };
+}
+
+/** The database and the jobs. */
+function workMetrics(registers: Registry[]) {
+  return {
+    databaseStatements: new Counter({
+      name: 'db_statements_total',
+      help: 'SQL statements sent, without begin, set and commit.',
+      registers,
+    }),
+    databaseWaitSeconds: new Histogram({
+      name: 'db_pool_wait_seconds',
+      help: 'Wait for a connection of the pool.',
+      buckets: REQUEST_SECONDS,
+      registers,
+    }),
+    jobs: new Counter({
+      name: 'jobs_total',
+      help: 'Jobs worked, by queue and by how they ended.',
+      labelNames: ['queue', 'outcome'] as const,
+      registers,
+    }),
+    jobSeconds: new Histogram({
+      name: 'job_duration_seconds',
+      help: 'Time a job took.',
+      labelNames: ['queue'] as const,
+      buckets: CALL_SECONDS,
+      registers,
+    }),
+  };
+}
+
+/** WebSockets and event streams. */
+function liveMetrics(registers: Registry[]) {
+  return {
+    liveConnections: new Gauge({
+      name: 'live_connections',
+      help: 'Open WebSockets and event streams.',
+      labelNames: ['transport'] as const,
+      registers,
+    }),
+    subscriptions: new Gauge({
+      name: 'subscriptions_active',
+      help: 'Open subscriptions.',
+      labelNames: ['transport'] as const,
+      registers,
+    }),
+    subscriptionMessages: new Counter({
+      name: 'subscription_messages_total',
+      help: 'Messages sent to subscribers.',
+      registers,
+    }),
+    subscriptionExecutions: new Counter({
+      name: 'subscription_executions_total',
+      help: 'Executions for events; one serves a whole group of equal subscriptions.',
+      registers,
+    }),
+    slowConsumers: new Counter({
+      name: 'subscription_slow_consumers_total',
+      help: 'Connections cut off because they did not read.',
+      registers,
+    }),
+  };
+}
+
+/** Outside parties: what they send us and what we ask of them. */
+function outsideMetrics(registers: Registry[]) {
+  return {
+    webhooks: new Counter({
+      name: 'payment_webhooks_total',
+      help: 'Payment webhooks received, by gateway and verdict.',
+      labelNames: ['gateway', 'verdict'] as const,
+      registers,
+    }),
+    integrationCalls: new Counter({
+      name: 'integration_calls_total',
+      help: 'Calls to outside parties.',
+      labelNames: ['integration', 'operation', 'outcome'] as const,
+      registers,
+    }),
+    integrationSeconds: new Histogram({
+      name: 'integration_call_duration_seconds',
+      help: 'Time a call to an outside party took.',
+      labelNames: ['integration', 'operation'] as const,
+      buckets: CALL_SECONDS,
+      registers,
+    }),
+  };
+}
+
 function addGauges(registry: Registry, { pool, journalLagMs, jobs, circuits }: GaugeSources): void {
-  if (pool) addGauge(registry, 'db_pool_connections', 'Connections of the pool by state; waiting are requests without one.', 'state', pool);
+  if (pool)
+    addGauge(
+      registry,
+      'db_pool_connections',
+      'Connections of the pool by state; waiting are requests without one.',
+      'state',
+      pool,
+    );
   if (jobs) addGauge(registry, 'jobs_waiting', 'Jobs that wait, and jobs that gave up.', 'state', jobs);
   if (journalLagMs) {
-    addGauge(registry, 'journal_lag_seconds', 'How far the reader of the event journal is behind.', 'reader', () => ({ journal: (journalLagMs() ?? 0) / 1000 }));
+    addGauge(registry, 'journal_lag_seconds', 'How far the reader of the event journal is behind.', 'reader', () => ({
+      journal: (journalLagMs() ?? 0) / 1000,
+    }));
   }
   if (circuits) {
-    addGauge(registry, 'integration_circuit_state', 'Circuit of an integration: 0 closed, 1 half open, 2 open.', 'integration', () =>
-      Object.fromEntries(Object.entries(circuits()).map(([integration, circuit]) => [integration, CIRCUIT_VALUE[circuit]])),
+    addGauge(
+      registry,
+      'integration_circuit_state',
+      'Circuit of an integration: 0 closed, 1 half open, 2 open.',
+      'integration',
+      () =>
+        Object.fromEntries(
+          Object.entries(circuits()).map(([integration, circuit]) => [integration, CIRCUIT_VALUE[circuit]]),
+        ),
     );
   }
 }
@@ -68,14 +183,21 @@ function addGauges(registry: Registry, { pool, journalLagMs, jobs, circuits }: G
 type Values = Readonly<Record<string, number>>;
 
 /** A gauge that is looked up when the page is read. */
-function addGauge(registry: Registry, name: string, help: string, label: string, read: () => Values | Promise<Values>): void {
-  new Gauge({
+function addGauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  label: string,
+  read: () => Values | Promise<Values>,
+): void {
+  const gauge = new Gauge({
     name,
     help,
     labelNames: [label],
-    registers: [registry],
+    registers: [],
     async collect() {
       for (const [value, count] of Object.entries(await read())) this.set({ [label]: value }, count);
     },
   });
+  registry.registerMetric(gauge);
 }

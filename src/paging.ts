@@ -45,7 +45,8 @@ export interface Connection<T> {
  */
 export function pageArgs(args: PageArguments): Page {
   const { first, last } = args;
-  if (isGiven(first) && isGiven(last)) throw invalidInput('Ask either for the first or for the last rows, not for both.', ['first']);
+  if (isGiven(first) && isGiven(last))
+    throw invalidInput('Ask either for the first or for the last rows, not for both.', ['first']);
   const reverse = isGiven(last);
   const limit = (reverse ? last : first) ?? PAGE_SIZE;
   if (limit < 1 || limit > PAGE_SIZE_MAX) {
@@ -68,11 +69,18 @@ export function cursorColumn(alias: string, column = 'created_at'): string {
  * the page is read, which tells whether there is a next page.
  * @param from number of the first free parameter of the statement.
  */
-export function keyset(page: Page, alias: string, from: number, column = 'created_at'): { where: string; tail: string; values: unknown[] } {
+export function keyset(
+  page: Page,
+  alias: string,
+  from: number,
+  column = 'created_at',
+): { where: string; tail: string; values: unknown[] } {
   const values: unknown[] = [];
   const conditions: string[] = [];
   const bound = (place: Place, sign: string) => {
-    conditions.push(`(${alias}.${column}, ${alias}.id) ${sign} ($${from + values.length}::timestamptz, $${from + values.length + 1}::uuid)`);
+    conditions.push(
+      `(${alias}.${column}, ${alias}.id) ${sign} ($${from + values.length}::timestamptz, $${from + values.length + 1}::uuid)`,
+    );
     values.push(place.at, place.id);
   };
   if (page.after) bound(page.after, '<');
@@ -102,7 +110,8 @@ const INSTANT = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{1,6})?\+00$/;
 
 function readPlace(cursor: string | null | undefined, name: string): Place | null {
   if (cursor === null || cursor === undefined) return null;
-  const [at = '', id = '', ...rest] = cursor.length > 128 ? [] : Buffer.from(cursor, 'base64url').toString('latin1').split('|');
+  const [at = '', id = '', ...rest] =
+    cursor.length > 128 ? [] : Buffer.from(cursor, 'base64url').toString('latin1').split('|');
   if (rest.length > 0 || !isUuid(id) || !isInstant(at)) throw invalidInput('This is no cursor of this list.', [name]);
   return { at, id };
 }

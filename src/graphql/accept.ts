@@ -20,7 +20,9 @@ export function resultTypeOf(accept: string | undefined): ResultType | null {
   for (const part of accept.split(',', 10)) {
     const [name = '', ...parameters] = part.split(';');
     const type = KNOWN.get(name.trim().toLowerCase());
-    const charset = parameters.map((parameter) => parameter.trim().toLowerCase()).find((parameter) => parameter.startsWith('charset='));
+    const charset = parameters
+      .map((parameter) => parameter.trim().toLowerCase())
+      .find((parameter) => parameter.startsWith('charset='));
     if (type && (charset === undefined || charset === 'charset=utf-8')) return type;
     if (!type) return null;
   }

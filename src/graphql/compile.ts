@@ -1,4 +1,15 @@
-import { isEnumType, isSpecifiedScalarType, Kind, typeFromAST, visit, BREAK, getNamedType, type DocumentNode, type GraphQLSchema, type OperationDefinitionNode } from 'graphql';
+import {
+  isEnumType,
+  isSpecifiedScalarType,
+  Kind,
+  typeFromAST,
+  visit,
+  BREAK,
+  getNamedType,
+  type DocumentNode,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+} from 'graphql';
 import { compileQuery, isCompiledQuery, type CompiledQuery } from 'graphql-jit';
 
 import { Lru } from '../auth/lru.ts';
@@ -31,8 +42,11 @@ export class CompiledOperations {
   }
 
   #compile(document: DocumentNode, operation: PreparedOperation): CompiledQuery['query'] | null {
-    if (operation.introspects || operation.fields > FIELDS_MAX || !isCompilable(this.#schema, document, operation.node)) return null;
-    const compiled = compileQuery(this.#schema, document, operation.name ?? '', { disablingCapturingStackErrors: true });
+    if (operation.introspects || operation.fields > FIELDS_MAX || !isCompilable(this.#schema, document, operation.node))
+      return null;
+    const compiled = compileQuery(this.#schema, document, operation.name ?? '', {
+      disablingCapturingStackErrors: true,
+    });
     return isCompiledQuery(compiled) ? compiled.query : null;
   }
 }
@@ -49,7 +63,11 @@ const FIELDS_MAX = 400;
  * - defaults of variables of our own scalars: they are pasted as JSON;
  * - underscores in aliases: two fields' resolve information may get the same name; `__proto__` would be no property at all.
  */
-export function isCompilable(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): boolean {
+export function isCompilable(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+): boolean {
   let good = true;
   const refuse = () => {
     good = false;
@@ -63,10 +81,13 @@ export function isCompilable(schema: GraphQLSchema, document: DocumentNode, oper
     Field: (node) => (node.alias?.value.includes('_') ? refuse() : undefined),
     Variable: (node) => (node.name.value.startsWith('__') ? refuse() : undefined),
   });
-  return good && (operation.variableDefinitions ?? []).every((definition) => {
-    if (!definition.defaultValue || definition.defaultValue.kind === Kind.NULL) return true;
-    const type = typeFromAST(schema, definition.type);
-    const named = type && getNamedType(type);
-    return Boolean(named) && (isSpecifiedScalarType(named!) || isEnumType(named));
-  });
+  return (
+    good &&
+    (operation.variableDefinitions ?? []).every((definition) => {
+      if (!definition.defaultValue || definition.defaultValue.kind === Kind.NULL) return true;
+      const type = typeFromAST(schema, definition.type);
+      const named = type && getNamedType(type);
+      return Boolean(named) && (isSpecifiedScalarType(named!) || isEnumType(named));
+    })
+  );
 }

@@ -74,12 +74,17 @@ function timesOf(times: Times, variables: Variables): number {
 /** A page size or the length of a list of ids. */
 function countOf(value: unknown): number | null {
   if (Array.isArray(value)) return value.length;
-  return typeof value === 'number' && Number.isFinite(value) ? Math.min(Math.max(Math.ceil(value), 1), TIMES_MAX) : null;
+  return typeof value === 'number' && Number.isFinite(value)
+    ? Math.min(Math.max(Math.ceil(value), 1), TIMES_MAX)
+    : null;
 }
 
 function defaultsOf(operation: OperationDefinitionNode): Map<string, number | null> {
   return new Map(
-    (operation.variableDefinitions ?? []).map((definition) => [definition.variable.name.value, definition.defaultValue ? literalCount(definition.defaultValue) : null]),
+    (operation.variableDefinitions ?? []).map((definition) => [
+      definition.variable.name.value,
+      definition.defaultValue ? literalCount(definition.defaultValue) : null,
+    ]),
   );
 }
 
@@ -116,7 +121,8 @@ class CostPlan {
     const field = isCompositeType(parent) ? this.#schema.getField(parent, name) : undefined;
     const type = field && getNamedType(field.type);
     const writes = parent === this.#schema.getMutationType() ? MUTATION_OBJECTS : 0;
-    if (!field || !isCompositeType(type) || !node.selectionSet) return writes ? [{ objects: writes, times: 1, children: [] }] : [];
+    if (!field || !isCompositeType(type) || !node.selectionSet)
+      return writes ? [{ objects: writes, times: 1, children: [] }] : [];
     const size = this.#sizeOf(node);
     if (isConnection(type)) {
       return [{ objects: 1, times: 1, children: this.selections(type, node.selectionSet, size ?? PAGE_SIZE) }];
@@ -124,7 +130,13 @@ class CostPlan {
     if (isConnection(parent)) return [this.#rows(name, type, node.selectionSet, pageTimes)];
     const isList = isListType(getNullableType(field.type));
     const times = isList ? (size ?? SHORT_LIST) : 1;
-    return [{ objects: (isList || isRow(type) ? 1 : 0) + writes, times, children: this.selections(type, node.selectionSet, 1) }];
+    return [
+      {
+        objects: (isList || isRow(type) ? 1 : 0) + writes,
+        times,
+        children: this.selections(type, node.selectionSet, 1),
+      },
+    ];
   }
 
   // Edges only carry the row and its cursor: the row counts, not the edge.

@@ -44,7 +44,9 @@ const DOCUMENTS_MAX = 500;
 /** Longer ones are prepared each time, so that 500 of them are never more than a few megabytes. */
 const KEPT_CHARACTERS_MAX = 16 * 1024;
 const VALIDATION_ERRORS_MAX = 10;
-const RULES = specifiedRules.includes(MaxIntrospectionDepthRule) ? specifiedRules : [...specifiedRules, MaxIntrospectionDepthRule];
+const RULES = specifiedRules.includes(MaxIntrospectionDepthRule)
+  ? specifiedRules
+  : [...specifiedRules, MaxIntrospectionDepthRule];
 
 /** The one place where documents become known: every entrance, also the live ones, asks here. */
 export class Documents {
@@ -73,7 +75,7 @@ export class Documents {
 export function prepareDocument(schema: GraphQLSchema, text: string): PreparedDocument {
   let document: DocumentNode;
   try {
-    document = parse(text, { maxTokens: LIMITS.tokens });
+    document = parse(text, { maxLexicalTokens: LIMITS.tokens });
     checkLimits(document);
   } catch (error) {
     if (error instanceof GraphQLError) return { document: null, errors: [tokenRefusal(error)], operations: [] };
@@ -116,5 +118,8 @@ export function costOfDocument(schema: GraphQLSchema, text: string): { requested
   const prepared = prepareDocument(schema, text);
   const [error] = prepared.errors;
   if (error) throw invalidInput(`The document cannot be run: ${error.message}`, ['document']);
-  return { requested: Math.max(1, ...prepared.operations.map((operation) => pointsOf(operation.cost, {}))), limit: POINTS_MAX };
+  return {
+    requested: Math.max(1, ...prepared.operations.map((operation) => pointsOf(operation.cost, {}))),
+    limit: POINTS_MAX,
+  };
 }

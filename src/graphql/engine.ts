@@ -98,7 +98,11 @@ export class Engine {
       const admission = await this.admit(params, exchange);
       answer = 'errors' in admission ? refusedAnswer(admission) : await this.#execute(admission, exchange);
     } catch (error) {
-      answer = refusedAnswer({ errors: [thrownError(error, () => this.#log(exchange), exchange.requestId)], operation: null, spending: null });
+      answer = refusedAnswer({
+        errors: [thrownError(error, () => this.#log(exchange), exchange.requestId)],
+        operation: null,
+        spending: null,
+      });
     }
     this.#measure(answer, performance.now() - since);
     return answer;
@@ -123,7 +127,10 @@ export class Engine {
       text = this.persisted.textOf(params);
       refuseNul(params.variables);
     } catch (error) {
-      return this.#charged({ errors: [requestError(error as GraphQLError)], operation: null, spending: null }, exchange);
+      return this.#charged(
+        { errors: [requestError(error as GraphQLError)], operation: null, spending: null },
+        exchange,
+      );
     }
     const prepared = this.documents.prepare(text);
     const operation = pickOperation(prepared, params.operationName ?? null);
@@ -140,7 +147,13 @@ export class Engine {
   /** `extensions.cursor`: where the snapshot stood that was read. */
   cursorOf(head: StreamHead, tenantId: string): string {
     const known = this.#cursors.get(tenantId);
-    if (known && known.head.position === head.position && known.head.platformPosition === head.platformPosition && known.head.epoch === head.epoch) return known.text;
+    if (
+      known &&
+      known.head.position === head.position &&
+      known.head.platformPosition === head.platformPosition &&
+      known.head.epoch === head.epoch
+    )
+      return known.text;
     const text = this.#encodeCursor(head, tenantId);
     this.#cursors.set(tenantId, { head, text });
     return text;
@@ -155,31 +168,55 @@ export class Engine {
   async #charge(points: number, exchange: Exchange): Promise<Spending | Refused> {
     const charged = exchange.charge(points);
     const grant = charged instanceof Promise ? await charged : charged;
-    const spending: Spending = { limit: exchange.limit, cost: grant.granted ? Math.min(points, exchange.limit) : 0, remaining: grant.remaining, resetAt: grant.resetAt };
+    const spending: Spending = {
+      limit: exchange.limit,
+      cost: grant.granted ? Math.min(points, exchange.limit) : 0,
+      remaining: grant.remaining,
+      resetAt: grant.resetAt,
+    };
     this.#app.metrics.graphqlPoints.inc(spending.cost);
     if (grant.granted) return spending;
-    const error = refusal('RATE_LIMITED', 'Too many requests. Please wait a moment.', { retryAt: grant.resetAt.toISOString() });
+    const error = refusal('RATE_LIMITED', 'Too many requests. Please wait a moment.', {
+      retryAt: grant.resetAt.toISOString(),
+    });
     return { errors: [error], operation: null, spending };
   }
 
-  #objections(prepared: PreparedDocument, operation: PreparedOperation | null, variables: Readonly<Record<string, unknown>>, exchange: Exchange): readonly WireError[] | null {
+  #objections(
+    prepared: PreparedDocument,
+    operation: PreparedOperation | null,
+    variables: Readonly<Record<string, unknown>>,
+    exchange: Exchange,
+  ): readonly WireError[] | null {
     const { actor } = exchange.identity;
     if (prepared.errors.length > 0) {
       const errors = mayIntrospect(actor) ? this.documents.explain(prepared) : prepared.errors;
       return errors.map(requestError);
     }
     if (!operation) return [refusal('INVALID_INPUT', 'Name one of the operations of the document in operationName.')];
-    if (operation.kind !== 'query' && exchange.method === 'GET') return [refusal('METHOD_NOT_ALLOWED', 'Only queries may be asked by GET.')];
-    if (operation.introspects && !mayIntrospect(actor)) return [refusal('FORBIDDEN', 'Introspection needs a secret key with the scope introspect.')];
+    if (operation.kind !== 'query' && exchange.method === 'GET')
+      return [refusal('METHOD_NOT_ALLOWED', 'Only queries may be asked by GET.')];
+    if (operation.introspects && !mayIntrospect(actor))
+      return [refusal('FORBIDDEN', 'Introspection needs a secret key with the scope introspect.')];
     const requested = pointsOf(operation.cost, variables);
-    if (requested > POINTS_MAX) return [refusal('QUERY_TOO_COSTLY', 'The operation asks for too much at once.', { what: 'cost', requested, limit: POINTS_MAX })];
+    if (requested > POINTS_MAX)
+      return [
+        refusal('QUERY_TOO_COSTLY', 'The operation asks for too much at once.', {
+          what: 'cost',
+          requested,
+          limit: POINTS_MAX,
+        }),
+      ];
     return null;
   }
 
   async #execute(admission: Admission, exchange: Exchange): Promise<Answer> {
     const { operation, prepared, variables, spending } = admission;
     if (operation.kind === 'subscription') {
-      const error = refusal('INVALID_INPUT', 'Subscriptions are served over WebSocket or with Accept: text/event-stream.');
+      const error = refusal(
+        'INVALID_INPUT',
+        'Subscriptions are served over WebSocket or with Accept: text/event-stream.',
+      );
       return refusedAnswer({ errors: [error], operation, spending });
     }
     const ctx = createContext(this.#app, exchange.identity, exchange.requestId, spending);
@@ -201,7 +238,9 @@ export class Engine {
     return {
       status: 200,
       lenient: true,
-      body: errors?.length ? { errors, data: result.data ?? null, extensions } : { data: result.data ?? null, extensions },
+      body: errors?.length
+        ? { errors, data: result.data ?? null, extensions }
+        : { data: result.data ?? null, extensions },
       spending,
       kind: operation.kind,
       operationName: operation.name,
@@ -210,9 +249,14 @@ export class Engine {
   }
 
   /** Gives up at the deadline, and on a query nobody waits for any more; a mutation that has begun is finished. */
-  async #bounded(running: Promise<ExecutionResult>, operation: PreparedOperation, { abandonment }: Exchange): Promise<ExecutionResult> {
+  async #bounded(
+    running: Promise<ExecutionResult>,
+    operation: PreparedOperation,
+    { abandonment }: Exchange,
+  ): Promise<ExecutionResult> {
     const given = Promise.withResolvers<never>();
-    const giveUp = () => given.reject(new GraphQLError('The request took too long.', { extensions: { code: 'DEADLINE_EXCEEDED' } }));
+    const giveUp = () =>
+      given.reject(new GraphQLError('The request took too long.', { extensions: { code: 'DEADLINE_EXCEEDED' } }));
     const timer = setTimeout(giveUp, this.#app.config.requestDeadlineMs);
     if (operation.kind === 'query') {
       abandonment.onAbandon = giveUp;
@@ -243,7 +287,12 @@ export function mayIntrospect(actor: Actor): boolean {
 }
 
 export function costExtension(spending: Spending) {
-  return { requested: spending.cost, remaining: spending.remaining, limit: spending.limit, resetAt: spending.resetAt.toISOString() };
+  return {
+    requested: spending.cost,
+    remaining: spending.remaining,
+    limit: spending.limit,
+    resetAt: spending.resetAt.toISOString(),
+  };
 }
 
 function pickOperation(prepared: PreparedDocument, name: string | null): PreparedOperation | null {
@@ -273,7 +322,8 @@ function refuseNul(value: unknown, depth = 0): void {
   if (typeof value === 'string') {
     if (value.includes('\0')) throw nulRefusal();
   } else if (value !== null && typeof value === 'object') {
-    if (depth > VARIABLES_DEPTH_MAX) throw new GraphQLError('The variables are nested too deeply.', { extensions: { code: 'INVALID_INPUT' } });
+    if (depth > VARIABLES_DEPTH_MAX)
+      throw new GraphQLError('The variables are nested too deeply.', { extensions: { code: 'INVALID_INPUT' } });
     for (const inner of Object.values(value)) refuseNul(inner, depth + 1);
   }
 }

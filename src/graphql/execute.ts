@@ -16,12 +16,24 @@ export class Executor {
     this.#compiled = compiledExecution ? new CompiledOperations(schema) : null;
   }
 
-  run(prepared: PreparedDocument, operation: PreparedOperation, variables: Readonly<Record<string, unknown>>, ctx: Context): ExecutionResult | Promise<ExecutionResult> {
+  run(
+    prepared: PreparedDocument,
+    operation: PreparedOperation,
+    variables: Readonly<Record<string, unknown>>,
+    ctx: Context,
+  ): ExecutionResult | Promise<ExecutionResult> {
     const query = this.#compiled?.queryOf(prepared, operation);
-    return query ? this.#runCompiled(query, operation, variables, ctx) : this.#runStandard(prepared, operation, variables, ctx);
+    return query
+      ? this.#runCompiled(query, operation, variables, ctx)
+      : this.#runStandard(prepared, operation, variables, ctx);
   }
 
-  #runStandard(prepared: PreparedDocument, operation: PreparedOperation, variables: Readonly<Record<string, unknown>>, ctx: Context): ExecutionResult | Promise<ExecutionResult> {
+  #runStandard(
+    prepared: PreparedDocument,
+    operation: PreparedOperation,
+    variables: Readonly<Record<string, unknown>>,
+    ctx: Context,
+  ): ExecutionResult | Promise<ExecutionResult> {
     return execute({
       schema: this.#schema,
       document: prepared.document!,
@@ -33,13 +45,21 @@ export class Executor {
   }
 
   // Variables are first read as the standard executor reads them, so that a bad one gets the same answer whichever way is taken.
-  #runCompiled(query: CompiledQuery, operation: PreparedOperation, variables: Readonly<Record<string, unknown>>, ctx: Context): ExecutionResult | Promise<ExecutionResult> {
+  #runCompiled(
+    query: CompiledQuery,
+    operation: PreparedOperation,
+    variables: Readonly<Record<string, unknown>>,
+    ctx: Context,
+  ): ExecutionResult | Promise<ExecutionResult> {
     const definitions = operation.node.variableDefinitions ?? [];
     if (definitions.length > 0) {
-      const read = getVariableValues(this.#schema, definitions, variables, { maxErrors: VARIABLE_ERRORS_MAX, hideSuggestions: true });
+      const read = getVariableValues(this.#schema, definitions, variables, {
+        maxErrors: VARIABLE_ERRORS_MAX,
+        hideSuggestions: true,
+      });
       if (read.errors) return { errors: read.errors };
     }
-    return query(undefined, ctx, variables) as ExecutionResult | Promise<ExecutionResult>;
+    return query(undefined, ctx, variables);
   }
 }
 

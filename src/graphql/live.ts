@@ -38,7 +38,9 @@ export function createLiveEngine(app: App, engine: Engine, chargeOf: ChargeOf): 
     mask(error): GraphQLFormattedError {
       const requestId = app.newId();
       const log = () => app.log.child({ requestId });
-      return error instanceof GraphQLError && error.path ? executionError(error, log, requestId) : thrownError(error, log, requestId);
+      return error instanceof GraphQLError && error.path
+        ? executionError(error, log, requestId)
+        : thrownError(error, log, requestId);
     },
   };
 }

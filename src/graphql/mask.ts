@@ -4,7 +4,12 @@ import { AppError, ERROR_CODES, type ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
 /** Codes of the protocol, besides those of the graph: they never stand in a payload. */
-export type TransportCode = 'PERSISTED_QUERY_NOT_FOUND' | 'BODY_TOO_LARGE' | 'METHOD_NOT_ALLOWED' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_ACCEPTABLE';
+export type TransportCode =
+  | 'PERSISTED_QUERY_NOT_FOUND'
+  | 'BODY_TOO_LARGE'
+  | 'METHOD_NOT_ALLOWED'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'NOT_ACCEPTABLE';
 export type WireCode = ErrorCode | TransportCode;
 
 /** An error as it leaves: a sentence, a code, and never anything of our insides. */
@@ -27,7 +32,11 @@ export function requestError(error: GraphQLError): WireError {
   if (app) return wireOfApp(app, error);
   const { code, details } = error.extensions;
   const known = typeof code === 'string' && KNOWN_CODES.has(code) ? (code as WireCode) : 'INVALID_INPUT';
-  return { message: error.message, ...places(error), extensions: { code: known, ...(details !== undefined && { details }) } };
+  return {
+    message: error.message,
+    ...places(error),
+    extensions: { code: known, ...(details !== undefined && { details }) },
+  };
 }
 
 /** Errors of execution: an AppError as itself; anything else is a defect, told by the request's id alone and logged with its cause. */
@@ -37,8 +46,10 @@ export function executionError(error: GraphQLError, log: () => Logger, requestId
     if (app.logMessage !== app.message) log().info({ code: app.code, path: error.path }, app.logMessage);
     return wireOfApp(app, error);
   }
-  if (isArgumentError(error)) return { message: 'An argument got null where it needs a value.', ...places(error), extensions: { code: 'INVALID_INPUT' } };
-  log().error({ err: error.originalError ?? error, path: error.path }, 'A resolver failed');
+  if (isArgumentError(error)) {
+    return { ...refusal('INVALID_INPUT', 'An argument got null where it needs a value.'), ...places(error) };
+  }
+  log().error({ err: causeOf(error) ?? error, path: error.path }, 'A resolver failed');
   return { ...internal(requestId), ...places(error) };
 }
 
@@ -65,7 +76,11 @@ function wireOfApp(error: AppError, at: GraphQLError | null): WireError {
   return {
     message: error.message,
     ...(at && places(at)),
-    extensions: { code: error.code, ...(error.field && { field: error.field }), ...(error.details && { details: error.details }) },
+    extensions: {
+      code: error.code,
+      ...(error.field && { field: error.field }),
+      ...(error.details && { details: error.details }),
+    },
   };
 }
 
@@ -79,15 +94,20 @@ function appErrorOf(error: GraphQLError): AppError | null {
   for (let depth = 0; depth < 5; depth += 1) {
     if (cause instanceof AppError) return cause;
     if (!(cause instanceof GraphQLError)) return null;
-    cause = cause.originalError;
+    cause = causeOf(cause);
   }
   return null;
 }
 
 /** A variable that is null where the argument has a default and needs a value: found only when the field is reached. */
 function isArgumentError(error: GraphQLError): boolean {
-  const { originalError } = error;
-  return (originalError === undefined || originalError instanceof GraphQLError) && error.message.startsWith('Argument "');
+  const cause = causeOf(error);
+  return (cause === undefined || cause instanceof GraphQLError) && error.message.startsWith('Argument "');
+}
+
+// Compiled execution knows what was thrown by its older name only.
+function causeOf(error: GraphQLError): unknown {
+  return error.cause ?? (error as { originalError?: unknown }).originalError;
 }
 
 const STATUS: Readonly<Partial<Record<WireCode, number>>> = {

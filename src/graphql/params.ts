@@ -10,7 +10,7 @@ export function readParams(body: unknown): OperationParams {
   if (!isAbsent(operationName) && typeof operationName !== 'string') throw invalid('operationName must be text.');
   if (!isAbsent(variables) && !isObject(variables)) throw invalid('variables must be an object.');
   if (!isAbsent(extensions) && !isObject(extensions)) throw invalid('extensions must be an object.');
-  return { query, operationName, variables, extensions } as OperationParams;
+  return { query, operationName, variables, extensions };
 }
 
 /** Reads the query string of a GET. @throws GraphQLError INVALID_INPUT */
@@ -19,7 +19,12 @@ export function readQueryParams(search: URLSearchParams): OperationParams {
     const text = search.get(name);
     return text === null || text === '' ? null : parseJsonBody(Buffer.from(text));
   };
-  return readParams({ query: search.get('query'), operationName: search.get('operationName'), variables: json('variables'), extensions: json('extensions') });
+  return readParams({
+    query: search.get('query'),
+    operationName: search.get('operationName'),
+    variables: json('variables'),
+    extensions: json('extensions'),
+  });
 }
 
 /** @throws GraphQLError INVALID_INPUT */

@@ -32,10 +32,12 @@ export class PersistedOperations {
     }
     if (typeof text !== 'string' || text === '') {
       const known = this.#texts.get(hash);
-      if (known === undefined) throw new GraphQLError('PersistedQueryNotFound', { extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } });
+      if (known === undefined)
+        throw new GraphQLError('PersistedQueryNotFound', { extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } });
       return known;
     }
-    if (createHash('sha256').update(text).digest('hex') !== hash) throw invalid('The hash of the persisted operation is not that of its text.');
+    if (createHash('sha256').update(text).digest('hex') !== hash)
+      throw invalid('The hash of the persisted operation is not that of its text.');
     return text;
   }
 
@@ -51,7 +53,8 @@ export class PersistedOperations {
 function hashOf(persisted: unknown): string | null {
   if (persisted === undefined || persisted === null) return null;
   const { version, sha256Hash } = persisted as { version?: unknown; sha256Hash?: unknown };
-  if (version !== 1 || typeof sha256Hash !== 'string' || !/^[0-9a-f]{64}$/.test(sha256Hash)) throw invalid('persistedQuery must be { version: 1, sha256Hash }.');
+  if (version !== 1 || typeof sha256Hash !== 'string' || !/^[0-9a-f]{64}$/.test(sha256Hash))
+    throw invalid('persistedQuery must be { version: 1, sha256Hash }.');
   return sha256Hash;
 }
 

@@ -66,7 +66,10 @@ function entrance(engine: Engine): Plugin<object, YogaContext> {
         const answer = await engine.run(read as OperationParams, exchange);
         answers.push(answer);
         const accepts = resultTypeOf(request.headers.get('accept') ?? undefined) ?? JSON_TYPE;
-        return { ...answer.body, extensions: { ...answer.body.extensions, http: { status: httpStatus(answer, accepts) } } } as unknown as ExecutionResult;
+        return {
+          ...answer.body,
+          extensions: { ...answer.body.extensions, http: { status: httpStatus(answer, accepts) } },
+        } as unknown as ExecutionResult;
       });
     },
   };
@@ -92,11 +95,17 @@ export function codeOfStatus(status: number): WireCode {
 
 // Yoga's own refusals (a malformed body, too large a batch) get codes of ours, and their status whatever the client accepts.
 function protocolError(error: unknown, log: Logger): Error {
-  const { status } = (error instanceof GraphQLError ? (error.extensions['http'] as { status?: number } | undefined) : undefined) ?? {};
+  const { status } =
+    (error instanceof GraphQLError ? (error.extensions['http'] as { status?: number }) : undefined) ?? {};
   if (status !== undefined && status < 500) {
-    const message = status === 400 ? 'The request is malformed: send { query, variables, operationName, extensions }.' : (error as GraphQLError).message;
+    const message =
+      status === 400
+        ? 'The request is malformed: send { query, variables, operationName, extensions }.'
+        : (error as GraphQLError).message;
     return new GraphQLError(message, { extensions: { code: codeOfStatus(status), http: { status } } });
   }
   log.error({ err: error }, 'A request failed in the HTTP layer');
-  return new GraphQLError('Something went wrong on our side.', { extensions: { code: 'INTERNAL', http: { status: 500 } } });
+  return new GraphQLError('Something went wrong on our side.', {
+    extensions: { code: 'INTERNAL', http: { status: 500 } },
+  });
 }

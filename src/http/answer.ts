@@ -38,13 +38,25 @@ export function sendJson(visit: Visit, status: number, value: unknown, headers: 
 }
 
 /** A refusal beside the graph: `{ error: { code, message } }`. */
-export function sendRefusal(visit: Visit, status: number, code: WireCode, message: string, headers: Headers = {}): void {
+export function sendRefusal(
+  visit: Visit,
+  status: number,
+  code: WireCode,
+  message: string,
+  headers: Headers = {},
+): void {
   visit.facts.code = code;
   sendJson(visit, status, { error: { code, message } }, headers);
 }
 
 /** A refusal of the graph as a whole: the shape GraphQL clients read. */
-export function sendGraphRefusal(visit: Visit, status: number, code: WireCode, message: string, headers: Headers = {}): void {
+export function sendGraphRefusal(
+  visit: Visit,
+  status: number,
+  code: WireCode,
+  message: string,
+  headers: Headers = {},
+): void {
   visit.facts.code = code;
   sendJson(visit, status, { errors: [refusal(code, message)] }, headers);
 }

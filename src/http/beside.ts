@@ -42,15 +42,46 @@ const READ = ['GET', 'HEAD'];
 const SLUG = '[a-z0-9][a-z0-9-]{0,62}';
 
 const ROUTES: readonly Route[] = [
-  { name: 'root', methods: READ, path: /^\/$/, serve: async ({ version }, visit) => sendJson(visit, 200, { name: 'Portolan', version, status: 'running' }) },
-  { name: 'health', methods: READ, path: /^\/health$/, serve: async ({ app }, visit) => sendJson(visit, 200, { status: 'healthy', services: servicesOf(app) }) },
+  {
+    name: 'root',
+    methods: READ,
+    path: /^\/$/,
+    serve: async ({ version }, visit) => sendJson(visit, 200, { name: 'Portolan', version, status: 'running' }),
+  },
+  {
+    name: 'health',
+    methods: READ,
+    path: /^\/health$/,
+    serve: async ({ app }, visit) => sendJson(visit, 200, { status: 'healthy', services: servicesOf(app) }),
+  },
   { name: 'ready', methods: READ, path: /^\/ready$/, serve: serveReady },
   { name: 'metrics', methods: READ, path: /^\/metrics$/, serve: serveMetrics },
-  { name: 'jwks', methods: READ, path: /^\/\.well-known\/jwks\.json$/, serve: async ({ app }, visit) => sendJson(visit, 200, await app.auth.jwks(), { 'cache-control': 'public, max-age=300' }) },
+  {
+    name: 'jwks',
+    methods: READ,
+    path: /^\/\.well-known\/jwks\.json$/,
+    serve: async ({ app }, visit) =>
+      sendJson(visit, 200, await app.auth.jwks(), { 'cache-control': 'public, max-age=300' }),
+  },
   { name: 'invoice', methods: READ, path: /^\/invoices\/(?<id>[0-9a-f-]{36})\.pdf$/, serve: handledBy('invoicePdf') },
-  { name: 'webhook', methods: ['POST'], path: new RegExp(`^/webhooks/payments/(?<gateway>${SLUG})/(?<tenantSlug>${SLUG})$`), serve: handledBy('paymentWebhook') },
-  { name: 'webhook', methods: ['POST'], path: /^\/api\/payments\/fawaterk\/webhook$/, serve: handledBy('legacyFawaterkWebhook') },
-  { name: 'pay-return', methods: ['GET', 'POST'], path: new RegExp(`^/pay/return/(?<gateway>${SLUG})/(?<tenantSlug>${SLUG})$`), serve: handledBy('payReturn') },
+  {
+    name: 'webhook',
+    methods: ['POST'],
+    path: new RegExp(`^/webhooks/payments/(?<gateway>${SLUG})/(?<tenantSlug>${SLUG})$`),
+    serve: handledBy('paymentWebhook'),
+  },
+  {
+    name: 'webhook',
+    methods: ['POST'],
+    path: /^\/api\/payments\/fawaterk\/webhook$/,
+    serve: handledBy('legacyFawaterkWebhook'),
+  },
+  {
+    name: 'pay-return',
+    methods: ['GET', 'POST'],
+    path: new RegExp(`^/pay/return/(?<gateway>${SLUG})/(?<tenantSlug>${SLUG})$`),
+    serve: handledBy('payReturn'),
+  },
 ];
 
 /** Serves everything but the graph. */
@@ -60,7 +91,9 @@ export async function serveBeside(deps: BesideDeps, visit: Visit): Promise<void>
     if (!match) continue;
     visit.route = route.name;
     if (!route.methods.includes(visit.request.method ?? '')) {
-      return sendRefusal(visit, 405, 'METHOD_NOT_ALLOWED', 'This address is not served by that method.', { allow: route.methods.join(', ') });
+      return sendRefusal(visit, 405, 'METHOD_NOT_ALLOWED', 'This address is not served by that method.', {
+        allow: route.methods.join(', '),
+      });
     }
     return route.serve(deps, visit, match.groups ?? {});
   }
@@ -76,13 +109,20 @@ function handledBy(name: keyof RouteHandlers): Route['serve'] {
       body = request.method === 'POST' ? await readBody(request, BODY_BYTES_MAX) : Buffer.alloc(0);
     } catch (error) {
       if (!(error instanceof BodyTooLarge)) throw error;
-      return sendRefusal(visit, 413, 'BODY_TOO_LARGE', `A body may have at most ${BODY_BYTES_MAX} bytes.`, { connection: 'close' });
+      return sendRefusal(visit, 413, 'BODY_TOO_LARGE', `A body may have at most ${BODY_BYTES_MAX} bytes.`, {
+        connection: 'close',
+      });
     }
     const answer = await deps.handlers[name]({
       method: request.method ?? 'GET',
       params,
       query: new URLSearchParams(request.url?.split('?', 2)[1] ?? ''),
-      headers: Object.fromEntries(Object.entries(request.headers).map(([header, value]) => [header, Array.isArray(value) ? value.join(', ') : (value ?? '')])),
+      headers: Object.fromEntries(
+        Object.entries(request.headers).map(([header, value]) => [
+          header,
+          Array.isArray(value) ? value.join(', ') : (value ?? ''),
+        ]),
+      ),
       body,
     });
     send(visit, answer.status, answer.headers, answer.body);
@@ -94,7 +134,12 @@ function servicesOf(app: App) {
   return Object.fromEntries(
     Object.entries(app.gateways.snapshot()).map(([name, service]) => [
       name,
-      { status: service.status, responseTimeMs: service.lastResponseMs, circuit: service.circuit, rateLimitRemaining: service.rateLimitRemaining },
+      {
+        status: service.status,
+        responseTimeMs: service.lastResponseMs,
+        circuit: service.circuit,
+        rateLimitRemaining: service.rateLimitRemaining,
+      },
     ]),
   );
 }
@@ -102,14 +147,19 @@ function servicesOf(app: App) {
 async function serveReady(deps: BesideDeps, visit: Visit): Promise<void> {
   const ready = await deps.isReady().catch(() => false);
   if (ready) sendJson(visit, 200, { status: 'ready' });
-  else sendRefusal(visit, 503, 'OVERLOADED', 'The database cannot be reached, or is not migrated.', { 'retry-after': '2' });
+  else
+    sendRefusal(visit, 503, 'OVERLOADED', 'The database cannot be reached, or is not migrated.', {
+      'retry-after': '2',
+    });
 }
 
 // In production metrics are for operators: they tell how much business there is.
 async function serveMetrics(deps: BesideDeps, visit: Visit): Promise<void> {
   const { app } = deps;
   if (app.config.environment === 'production' && !(await maySeeMetrics(deps, visit))) {
-    return sendRefusal(visit, 401, 'UNAUTHENTICATED', 'Metrics need the metrics token or an operator\'s access token.', { 'www-authenticate': 'Bearer' });
+    return sendRefusal(visit, 401, 'UNAUTHENTICATED', "Metrics need the metrics token or an operator's access token.", {
+      'www-authenticate': 'Bearer',
+    });
   }
   send(visit, 200, { 'content-type': app.metrics.registry.contentType }, await app.metrics.text());
 }

@@ -33,11 +33,18 @@ function headerOf(headers: NodeJS.Dict<string | string[]>, name: string): string
 }
 
 /** The budget of a caller: of their key, of the tenant's tokens, or of the address of somebody we do not know (TEN-4). */
-export function chargeOf(app: App, strangers: Strangers, identity: Identity, address: string): (points: number) => Grant | Promise<Grant> {
+export function chargeOf(
+  app: App,
+  strangers: Strangers,
+  identity: Identity,
+  address: string,
+): (points: number) => Grant | Promise<Grant> {
   if (identity.actor.kind === 'ANONYMOUS') return (points) => strangers.charge(address, points);
   const { tenant, rateLimitPerMinute } = identity;
   const bucket = bucketOf(identity.apiKeyId);
-  return (points) => app.budgets.takeNow(tenant.id, bucket, points, rateLimitPerMinute) ?? app.budgets.take(tenant.id, bucket, points, rateLimitPerMinute);
+  return (points) =>
+    app.budgets.takeNow(tenant.id, bucket, points, rateLimitPerMinute) ??
+    app.budgets.take(tenant.id, bucket, points, rateLimitPerMinute);
 }
 
 function bucketOf(apiKeyId: string | null): string {
@@ -65,7 +72,10 @@ export async function enter(gate: Gate, visit: Visit): Promise<Entered | null> {
   const credentials = `${request.apiKey ?? ''} ${request.authorization ?? ''}`;
   try {
     const blockedUntil = credentials === ' ' ? null : strangers.blockedUntil(address, credentials);
-    if (blockedUntil) throw new AppError('RATE_LIMITED', 'Too many wrong credentials from your address. Please wait a moment.', { details: { retryAt: blockedUntil.toISOString() } });
+    if (blockedUntil)
+      throw new AppError('RATE_LIMITED', 'Too many wrong credentials from your address. Please wait a moment.', {
+        details: { retryAt: blockedUntil.toISOString() },
+      });
     const identity = await app.auth.identify(request);
     strangers.noteKnown(credentials);
     visit.facts.tenantId = identity.tenant.id;
@@ -88,16 +98,24 @@ export async function enter(gate: Gate, visit: Visit): Promise<Entered | null> {
   }
 }
 
-async function refuse(gate: Gate, visit: Visit, request: IdentityRequest, error: unknown, address: string): Promise<void> {
+async function refuse(
+  gate: Gate,
+  visit: Visit,
+  request: IdentityRequest,
+  error: unknown,
+  address: string,
+): Promise<void> {
   const known = error instanceof AppError ? error : null;
-  if (!known || known.code === 'INTERNAL') gate.app.log.error({ requestId: visit.requestId, err: error }, 'Identification failed');
+  if (!known || known.code === 'INTERNAL')
+    gate.app.log.error({ requestId: visit.requestId, err: error }, 'Identification failed');
   const code: ErrorCode = known?.code ?? 'INTERNAL';
   if (code === 'UNAUTHENTICATED') gate.strangers.noteFailure(address);
-  const readable = request.origin !== null && code !== 'FORBIDDEN' && (await gate.origins.isListed(request.origin).catch(() => false));
+  const { origin } = request;
+  const readable = origin !== null && code !== 'FORBIDDEN' && (await gate.origins.isListed(origin).catch(() => false));
   const retryAt = known?.details?.['retryAt'];
   sendGraphRefusal(visit, statusOf(code), code, known?.message ?? 'Something went wrong on our side.', {
     // A page must be able to read that its token has expired; the refusal says nothing else.
-    ...(readable && readableBy(request.origin!)),
+    ...(readable && readableBy(origin)),
     ...(typeof retryAt === 'string' && { 'retry-after': secondsUntil(gate.app.clock.now(), new Date(retryAt)) }),
   });
 }

@@ -16,7 +16,11 @@ export interface Origins {
 }
 
 /** @param own the origins under which this process serves pages of its own */
-export function createOrigins(clock: Clock, mayPreflight: (origin: string) => Promise<boolean>, own: () => readonly string[]): Origins {
+export function createOrigins(
+  clock: Clock,
+  mayPreflight: (origin: string) => Promise<boolean>,
+  own: () => readonly string[],
+): Origins {
   const kept = new Lru<string, { untilMs: number; listed: Promise<boolean> }>(KEPT_MAX);
   return {
     isOwn: (origin) => own().includes(origin),
@@ -46,7 +50,8 @@ export function preflightHeaders(origin: string): Headers {
   return {
     'access-control-allow-origin': origin,
     'access-control-allow-methods': 'GET, POST',
-    'access-control-allow-headers': 'content-type, authorization, x-api-key, x-tenant, x-request-id, apollographql-client-name, apollographql-client-version',
+    'access-control-allow-headers':
+      'content-type, authorization, x-api-key, x-tenant, x-request-id, apollographql-client-name, apollographql-client-version',
     'access-control-max-age': '600',
     vary: 'Origin',
   };

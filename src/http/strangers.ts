@@ -34,13 +34,23 @@ export class Strangers {
     const count = this.#count(address);
     const granted = count.points + points <= STRANGER_POINTS_PER_MINUTE;
     if (granted) count.points += points;
-    return { granted, remaining: Math.max(0, STRANGER_POINTS_PER_MINUTE - count.points), resetAt: new Date(count.windowMs + MINUTE_MS) };
+    return {
+      granted,
+      remaining: Math.max(0, STRANGER_POINTS_PER_MINUTE - count.points),
+      resetAt: new Date(count.windowMs + MINUTE_MS),
+    };
   }
 
   /** When these credentials may be looked at again; null: now. */
   blockedUntil(address: string, credentials: string): Date | null {
     const count = this.#counts.get(address);
-    if (!count || count.windowMs !== this.#windowMs() || count.failures < FAILURES_PER_MINUTE || this.#known.has(credentials)) return null;
+    if (
+      !count ||
+      count.windowMs !== this.#windowMs() ||
+      count.failures < FAILURES_PER_MINUTE ||
+      this.#known.has(credentials)
+    )
+      return null;
     return new Date(count.windowMs + MINUTE_MS);
   }
 

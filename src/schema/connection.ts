@@ -16,7 +16,10 @@ const PageInfo = builder.objectRef<Connection<Paged>>('PageInfo').implement({
 });
 
 /** The types `<Name>Connection` and `<Name>Edge` over rows as `keyset` reads them. Cursors are made only where they are asked for. */
-export function connectionType<T extends Paged>(name: string, node: ObjectRef<Types, T, unknown> | ObjectRef<Types, never, unknown>) {
+export function connectionType<T extends Paged>(
+  name: string,
+  node: ObjectRef<Types, T, unknown> | ObjectRef<Types, never, unknown>,
+) {
   const Edge = builder.objectRef<T>(`${name}Edge`).implement({
     fields: (t) => ({
       cursor: t.string({ resolve: cursorOf }),

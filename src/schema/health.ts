@@ -34,9 +34,15 @@ const SystemHealth = builder.objectRef<Services>('SystemHealth').implement({
     status: t.field({
       type: HealthStatus,
       description: 'HEALTHY unless an integration is not.',
-      resolve: (services) => (Object.values(services).some((service) => service.status === 'down' || service.status === 'degraded') ? 'DEGRADED' : 'HEALTHY'),
+      resolve: (services) =>
+        Object.values(services).some((service) => service.status === 'down' || service.status === 'degraded')
+          ? 'DEGRADED'
+          : 'HEALTHY',
     }),
-    services: t.field({ type: [ServiceHealth], resolve: (services) => Object.entries(services).map(([name, service]) => ({ name, ...service })) }),
+    services: t.field({
+      type: [ServiceHealth],
+      resolve: (services) => Object.entries(services).map(([name, service]) => ({ name, ...service })),
+    }),
   }),
 });
 

@@ -16,7 +16,9 @@ const RateLimit = builder.objectRef<Spending>('RateLimit').implement({
 const QueryCost = builder.objectRef<{ requested: number; limit: number }>('QueryCost').implement({
   description: 'The price of a document, in points.',
   fields: (t) => ({
-    requested: t.exposeInt('requested', { description: 'The dearest of its operations; a page whose size is a variable counts 20 rows.' }),
+    requested: t.exposeInt('requested', {
+      description: 'The dearest of its operations; a page whose size is a variable counts 20 rows.',
+    }),
     limit: t.exposeInt('limit', { description: 'The most one operation may cost.' }),
   }),
 });

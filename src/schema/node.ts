@@ -47,7 +47,10 @@ async function nodesByIds(ctx: Context, ids: readonly string[]): Promise<(NodeRo
   if (ids.length > PAGE_SIZE_MAX) throw invalidInput(`At most ${PAGE_SIZE_MAX} ids at once.`, ['ids']);
   const decoded = ids.map(decodeGlobalId);
   const found = new Map<string, NodeRow | null>();
-  const wanted = Map.groupBy(decoded.filter((node) => node !== null), (node) => node.typeName);
+  const wanted = Map.groupBy(
+    decoded.filter((node) => node !== null),
+    (node) => node.typeName,
+  );
   await Promise.all(
     [...wanted].map(async ([typeName, nodes]) => {
       const unique = [...new Set(nodes.map((node) => node.id))];

@@ -1,4 +1,21 @@
-import { buildSchema, getNamedType, isAbstractType, isCompositeType, isEnumType, isListType, isNonNullType, isObjectType, parse, type GraphQLArgument, type GraphQLField, type GraphQLInputObjectType, type GraphQLNamedType, type GraphQLObjectType, type GraphQLSchema, type ExecutionResult } from 'graphql';
+import {
+  buildSchema,
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  isEnumType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  parse,
+  type GraphQLArgument,
+  type GraphQLField,
+  type GraphQLInputObjectType,
+  type GraphQLNamedType,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  type ExecutionResult,
+} from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Context } from '../../src/context.ts';
@@ -12,13 +29,21 @@ import { schema } from '../../src/schema/index.ts';
 import { createWorld, identify, mutate, signIn, type Credentials, type World } from '../auth/world.ts';
 
 type Variables = Readonly<Record<string, unknown>>;
+type Parsed = ReturnType<typeof JSON.parse>;
 type Opened = () => { ctx: Context; end: () => void };
 
 /**
  * The answer of one way of executing, as a client would see it. Where several errors make the same place null, one of them is enough
  * (GraphQL, "Handling Execution Errors"), and which one and in what order is nobody's promise.
  */
-async function answerOf(executor: Executor, target: GraphQLSchema, text: string, variables: Variables, context: Opened, run: number): Promise<unknown> {
+async function answerOf(
+  executor: Executor,
+  target: GraphQLSchema,
+  text: string,
+  variables: Variables,
+  context: Opened,
+  run: number,
+): Promise<unknown> {
   const prepared = prepareDocument(target, text);
   if (prepared.errors.length > 0) throw new Error(`${text}: ${prepared.errors[0]!.message}`);
   const operation = prepared.operations[0]!;
@@ -27,10 +52,14 @@ async function answerOf(executor: Executor, target: GraphQLSchema, text: string,
   try {
     const result: ExecutionResult = await executor.run(prepared, operation, variables, ctx);
     const log = () => ({ info: () => undefined, error: () => undefined }) as never;
-    if (isRequestError(result)) return { errors: result.errors.map((error) => JSON.parse(JSON.stringify(requestError(error)))) };
+    if (isRequestError(result))
+      return { errors: result.errors.map((error) => JSON.parse(JSON.stringify(requestError(error)))) };
     const data = JSON.parse(JSON.stringify(result.data));
     const errors = Map.groupBy(result.errors ?? [], (error) => nullAt(data, error.path ?? []));
-    const shown = [...errors].map(([place, [error]]) => ({ place, code: executionError(error!, log, 'id').extensions.code }));
+    const shown = [...errors].map(([place, [error]]) => ({
+      place,
+      code: executionError(error!, log, 'id').extensions.code,
+    }));
     return { data, errors: shown.toSorted((a, b) => (a.place < b.place ? -1 : 1)) };
   } finally {
     end();
@@ -39,12 +68,17 @@ async function answerOf(executor: Executor, target: GraphQLSchema, text: string,
 
 /** Where an error's path ends in null. */
 function nullAt(data: unknown, path: readonly (string | number)[]): string {
-  let value: any = data;
+  let value = data as Parsed;
   const steps = path.findIndex((step) => value === null || ((value = value[step]), false));
   return path.slice(0, steps < 0 ? path.length : steps).join('.');
 }
 
-async function expectSame(target: GraphQLSchema, text: string, variables: Variables = {}, context: Opened = nowhere): Promise<void> {
+async function expectSame(
+  target: GraphQLSchema,
+  text: string,
+  variables: Variables = {},
+  context: Opened = nowhere,
+): Promise<void> {
   const standard = await answerOf(new Executor(target, false), target, text, variables, context, 3);
   const compiled = await answerOf(new Executor(target, true), target, text, variables, context, 3);
   expect({ text, answer: compiled }).toEqual({ text, answer: standard });
@@ -86,11 +120,12 @@ describe('every corner of execution is the same compiled', () => {
   `);
   const box = (id: string) => ({ id, name: `Box ${id}`, colours: ['RED', 'BLUE'], __typename: 'Box' });
   const bag = (id: string) => ({ id, name: null, weight: 1.5, things: [box('a'), box('b')], __typename: 'Bag' });
-  const resolvers: Record<string, (root: unknown, args: any) => unknown> = {
+  const resolvers: Record<string, (root: unknown, args: Parsed) => unknown> = {
     box: () => Promise.resolve({ ...box('1'), inner: { ...box('2'), inner: null } }),
     boxes: async (_root, { first }) => Array.from({ length: first }, (_, index) => box(String(index))),
     sparse: () => [box('1'), null, Promise.resolve(box('3')), Promise.reject(new AppError('NOT_FOUND', 'Gone.'))],
-    thing: (_root, { kind }) => (kind === 'box' ? box('1') : kind === 'bag' ? bag('1') : kind === 'odd' ? { __typename: 'Nothing' } : null),
+    thing: (_root, { kind }) =>
+      kind === 'box' ? box('1') : kind === 'bag' ? bag('1') : kind === 'odd' ? { __typename: 'Nothing' } : null,
     things: () => [box('1'), bag('2')],
     echo: (_root, args) => JSON.stringify(Object.entries(args).toSorted(([one], [other]) => (one < other ? -1 : 1))),
     sync: () => 'now',
@@ -107,11 +142,20 @@ describe('every corner of execution is the same compiled', () => {
   };
   for (const [name, resolve] of Object.entries(resolvers)) corners.getQueryType()!.getFields()[name]!.resolve = resolve;
   // As a schema made by code has them.
-  for (const [name, value] of [['number', 7], ['flag', true], ['first', 2]] as const) {
-    const arg = Object.values(corners.getQueryType()!.getFields()).flatMap((field) => field.args).find((each) => each.name === name)!;
+  for (const [name, value] of [
+    ['number', 7],
+    ['flag', true],
+    ['first', 2],
+  ] as const) {
+    const arg = Object.values(corners.getQueryType()!.getFields())
+      .flatMap((field) => field.args)
+      .find((each) => each.name === name)!;
     Object.assign(arg, { default: undefined, defaultValue: value });
   }
-  Object.assign((corners.getType('Filter') as GraphQLInputObjectType).getFields()['size']!, { default: undefined, defaultValue: 3 });
+  Object.assign((corners.getType('Filter') as GraphQLInputObjectType).getFields()['size']!, {
+    default: undefined,
+    defaultValue: 3,
+  });
   (corners.getType('Box') as GraphQLObjectType).getFields()['broken']!.resolve = () => {
     throw new Error('broken');
   };
@@ -126,8 +170,12 @@ describe('every corner of execution is the same compiled', () => {
     ['{ failsHard sync }'],
     ['{ failsLate sync box { id } }'],
     ['{ wrongEnum wrongInt notAList }'],
-    ['{ things { id name __typename ... on Bag { weight things { id ... on Box { colours } } } ... on Box { inner { id } } } }'],
-    ['query { first: box { ...B } second: box { ...B name } } fragment B on Box { id inner { ...C } } fragment C on Box { id name }'],
+    [
+      '{ things { id name __typename ... on Bag { weight things { id ... on Box { colours } } } ... on Box { inner { id } } } }',
+    ],
+    [
+      'query { first: box { ...B } second: box { ...B name } } fragment B on Box { id inner { ...C } } fragment C on Box { id name }',
+    ],
     ['{ box { id } box { name } ... { box { colours } } }'],
     ['{ echo }'],
     ['{ echo(number: 1, flag: false, colour: BLUE) }'],
@@ -148,7 +196,10 @@ describe('every corner of execution is the same compiled', () => {
     ['query ($first: Int) { boxes(first: $first) { id } }', {}],
     ['query ($first: Int = 1) { boxes(first: $first) { id } }', {}],
     ['query ($first: Int = 1) { boxes(first: $first) { id } }', { first: 3 }],
-    ['query ($number: Int, $text: String) { echo(number: $number, text: $text) }', { text: '"};process.exit(1);//`${1}`' }],
+    [
+      'query ($number: Int, $text: String) { echo(number: $number, text: $text) }',
+      { text: '"};process.exit(1);//`${1}`' },
+    ],
     ['query ($number: Int) { echo(number: $number) }', { number: null }],
     ['query ($number: Int) { echo(number: $number) }', { number: 2 ** 40 }],
     ['query ($flag: Boolean = false) { echo(flag: $flag) }', { flag: null }],
@@ -168,7 +219,10 @@ describe('every corner of execution is the same compiled', () => {
 
   test.each([
     ['text literals', '{ echo(text: "x") }'],
-    ['the text that makes the generator paste code', '{ echo(text: "__MAGIC_DATE__33a9e76d_02e0_4128_8e92_3530ad3da74dprocess.exit(1)") }'],
+    [
+      'the text that makes the generator paste code',
+      '{ echo(text: "__MAGIC_DATE__33a9e76d_02e0_4128_8e92_3530ad3da74dprocess.exit(1)") }',
+    ],
     ['variables in literals', 'query ($size: Int) { echo(filter: { size: $size }) }'],
     ['directives', 'query ($yes: Boolean!) { sync @include(if: $yes) }'],
     ['aliases that look like paths', '{ box_id: sync }'],
@@ -207,7 +261,13 @@ describe('every root field of the graph answers the same compiled', () => {
     callers['admin'] = { key, token: (await signIn(world.app, { key }, admin.email)).accessToken };
     for (const quantity of [1, 2]) {
       const items = [{ description: [{ locale: 'en', text: `Item ${quantity}` }], quantity, unitPrice: '10.00' }];
-      const payload = await mutate(world.app, callers['admin'], 'createOrder', { type: 'MANUAL_INVOICE', customerId: globalUser(customer.id), items }, 'order { id }');
+      const payload = await mutate(
+        world.app,
+        callers['admin'],
+        'createOrder',
+        { type: 'MANUAL_INVOICE', customerId: globalUser(customer.id), items },
+        'order { id }',
+      );
       ids.push(payload.order.id);
     }
     ids.push(globalUser(customer.id), 'bm90aGluZw');
@@ -235,13 +295,18 @@ describe('every root field of the graph answers the same compiled', () => {
 const DEPTH = 3;
 
 /** Asks for everything below a root field, with its arguments as variables; once per type where it may be of several. */
-function documentsFor(field: GraphQLField<unknown, unknown>, ids: readonly string[]): { texts: string[]; variablesList: Variables[] } {
+function documentsFor(
+  field: GraphQLField<unknown, unknown>,
+  ids: readonly string[],
+): { texts: string[]; variablesList: Variables[] } {
   const definitions = field.args.map((arg) => `$${arg.name}: ${String(arg.type)}`);
   const uses = field.args.map((arg) => `${arg.name}: $${arg.name}`);
   const [given, used] = [definitions, uses].map((parts) => (parts.length > 0 ? `(${parts.join(', ')})` : ''));
   const type = getNamedType(field.type);
   const kinds = isAbstractType(type) ? schema.getPossibleTypes(type) : [type];
-  const texts = kinds.map((kind) => `query ${given} { ${field.name}${used} { __typename ... on ${kind.name} ${selectionOf(kind, DEPTH)} } }`);
+  const texts = kinds.map(
+    (kind) => `query ${given} { ${field.name}${used} { __typename ... on ${kind.name} ${selectionOf(kind, DEPTH)} } }`,
+  );
   const some = field.args.some((arg) => getNamedType(arg.type).name === 'ID') ? ids : [''];
   const variablesList = some.map((id) => Object.fromEntries(field.args.flatMap((arg) => valueFor(arg, id))));
   return { texts, variablesList };

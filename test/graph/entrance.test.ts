@@ -33,9 +33,23 @@ const persisted = (text: string) => ({ extensions: { persistedQuery: { version: 
 
 test.each<[string, unknown, Record<string, string>?]>([
   ['a query', { query: '{ viewer { kind scopes tenant { slug portal { corsOrigins } } } }' }],
-  ['a query with variables', { query: 'query A($id: ID!) { node(id: $id) { id } }', variables: { id: 'x' }, operationName: 'A' }],
-  ['a mutation', { query: 'mutation ($input: IssueOrderInput!) { issueOrder(input: $input) { order { id } userErrors { code field } } }', variables: { input: { orderId: 'x' } } }],
-  ['a mutation in JSON of the older type', { query: 'mutation { issueOrder(input: { orderId: "x" }) { userErrors { code } } }' }, { accept: 'application/json' }],
+  [
+    'a query with variables',
+    { query: 'query A($id: ID!) { node(id: $id) { id } }', variables: { id: 'x' }, operationName: 'A' },
+  ],
+  [
+    'a mutation',
+    {
+      query:
+        'mutation ($input: IssueOrderInput!) { issueOrder(input: $input) { order { id } userErrors { code field } } }',
+      variables: { input: { orderId: 'x' } },
+    },
+  ],
+  [
+    'a mutation in JSON of the older type',
+    { query: 'mutation { issueOrder(input: { orderId: "x" }) { userErrors { code } } }' },
+    { accept: 'application/json' },
+  ],
   ['a syntax error', { query: '{' }],
   ['a syntax error in JSON of the older type', { query: '{' }, { accept: 'application/json' }],
   ['a wrong variable', { query: 'query ($id: ID!) { node(id: $id) { id } }', variables: { id: {} } }],
@@ -44,24 +58,40 @@ test.each<[string, unknown, Record<string, string>?]>([
   ['an unknown persisted operation', persisted('{ never }')],
   ['a bad key', { query: '{ __typename }' }, { 'x-api-key': 'pk_test_unknown_unknown_unknown' }],
   ['a token of another kind', { query: '{ __typename }' }, { authorization: 'Basic abc' }],
-  ['a preference list', { query: '{ __typename }' }, { accept: 'application/graphql-response+json, application/json;q=0.9' }],
+  [
+    'a preference list',
+    { query: '{ __typename }' },
+    { accept: 'application/graphql-response+json, application/json;q=0.9' },
+  ],
   ['any type', { query: '{ __typename }' }, { accept: '*/*' }],
 ])('%s gets the same answer at both entrances', async (_what, body, more = {}) => {
   const [one, other] = await Promise.all([thin, yoga].map((served) => post(served, body, { ...headers, ...more })));
   const shown = ({ status, body: answer, headers: got }: Awaited<ReturnType<typeof post>>) => ({
     status,
-    answer: JSON.parse(JSON.stringify(answer, (name, value) => (name === 'cost' || name === 'requestId' ? undefined : value))),
-    headers: ['content-type', 'cache-control', 'x-content-type-options', 'ratelimit-limit'].map((name) => got.get(name)?.replaceAll(' ', '')),
+    answer: JSON.parse(
+      JSON.stringify(answer, (name, value) => (name === 'cost' || name === 'requestId' ? undefined : value)),
+    ),
+    headers: ['content-type', 'cache-control', 'x-content-type-options', 'ratelimit-limit'].map((name) =>
+      got.get(name)?.replaceAll(' ', ''),
+    ),
   });
   expect(shown(one!)).toEqual(shown(other!));
 });
 
-describe.each([['thin', () => thin], ['yoga', () => yoga]] as const)('by the %s entrance', (_name, at) => {
+describe.each([
+  ['thin', () => thin],
+  ['yoga', () => yoga],
+] as const)('by the %s entrance', (_name, at) => {
   test('a persisted operation is learned once and then known by its hash, also by GET', async () => {
     const query = `query Persisted${_name} { viewer { kind } }`;
     const unknown = await post(at(), persisted(query), headers);
-    expect([unknown.body.errors[0].message, unknown.codes]).toEqual(['PersistedQueryNotFound', ['PERSISTED_QUERY_NOT_FOUND']]);
-    expect((await post(at(), { query, ...persisted(query) }, headers)).body.data).toEqual({ viewer: { kind: 'TENANT_ADMIN' } });
+    expect([unknown.body.errors[0].message, unknown.codes]).toEqual([
+      'PersistedQueryNotFound',
+      ['PERSISTED_QUERY_NOT_FOUND'],
+    ]);
+    expect((await post(at(), { query, ...persisted(query) }, headers)).body.data).toEqual({
+      viewer: { kind: 'TENANT_ADMIN' },
+    });
     expect((await post(at(), persisted(query), headers)).body.data).toEqual({ viewer: { kind: 'TENANT_ADMIN' } });
     const search = new URLSearchParams({ extensions: JSON.stringify(persisted(query).extensions) });
     expect((await get(at(), `/graphql?${search}`, headers)).body.data).toEqual({ viewer: { kind: 'TENANT_ADMIN' } });
@@ -81,15 +111,28 @@ describe.each([['thin', () => thin], ['yoga', () => yoga]] as const)('by the %s 
   });
 
   test('GET asks queries and never changes anything', async () => {
-    const url = (query: string, more: Record<string, string> = {}) => `/graphql?${new URLSearchParams({ query, ...more })}`;
-    const asked = await get(at(), url('query ($id: ID!) { node(id: $id) { id } }', { variables: '{"id":"x"}' }), { ...headers, accept: 'application/json' });
+    const url = (query: string, more: Record<string, string> = {}) =>
+      `/graphql?${new URLSearchParams({ query, ...more })}`;
+    const asked = await get(at(), url('query ($id: ID!) { node(id: $id) { id } }', { variables: '{"id":"x"}' }), {
+      ...headers,
+      accept: 'application/json',
+    });
     expect([asked.status, asked.body.data]).toEqual([200, { node: null }]);
-    const changing = await get(at(), url('mutation { issueOrder(input: { orderId: "x" }) { userErrors { code } } }'), { ...headers, accept: 'application/json' });
+    const changing = await get(at(), url('mutation { issueOrder(input: { orderId: "x" }) { userErrors { code } } }'), {
+      ...headers,
+      accept: 'application/json',
+    });
     expect([changing.status, changing.codes, changing.body.data]).toEqual([405, ['METHOD_NOT_ALLOWED'], undefined]);
   });
 
   test('what is not asked in time ends with a code', async () => {
-    const slow = await serve({ ...at().app, gateways: Object.assign(Object.create(at().app.gateways), { snapshot: () => new Promise(() => undefined) }) }, { requestDeadlineMs: 50, thinEntrance: _name === 'thin' });
+    const slow = await serve(
+      {
+        ...at().app,
+        gateways: Object.assign(Object.create(at().app.gateways), { snapshot: () => new Promise(() => undefined) }),
+      },
+      { requestDeadlineMs: 50, thinEntrance: _name === 'thin' },
+    );
     try {
       const answer = await post(slow, { query: '{ systemHealth { status } }' }, headers);
       expect([answer.status, answer.codes, answer.body.data]).toEqual([504, ['DEADLINE_EXCEEDED'], undefined]);
@@ -109,11 +152,16 @@ test('a caller who goes away ends their query, and its connection goes back to t
       return new Promise(() => undefined);
     },
   });
-  const db = Object.assign(Object.create(world.app.db), { reader: (scope: never) => Object.assign(world.app.db.reader(scope), { end: () => void ended.push(true) }) });
+  const db = Object.assign(Object.create(world.app.db), {
+    reader: (scope: never) => Object.assign(world.app.db.reader(scope), { end: () => void ended.push(true) }),
+  });
   const served = await serve({ ...world.app, gateways, db }, { requestDeadlineMs: 60_000 });
   try {
     const body = JSON.stringify({ query: '{ systemHealth { status } }' });
-    const sent = request(`${served.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers } });
+    const sent = request(`${served.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+    });
     sent.on('error', () => undefined);
     sent.end(body);
     await reached;
@@ -150,9 +198,21 @@ test('one line is logged per request: who, what, how long, and nothing that was 
   const served = await serve({ ...world.app, log });
   try {
     const partner = await makePartnerKey(world.app, (await world.tenant('logged')).id, ['orders:read']);
-    await post(served, { query: 'query Named($id: ID!) { node(id: $id) { id } }', variables: { id: 'secret-of-mine' } }, { 'x-api-key': partner, 'x-request-id': 'the-one-request' });
+    await post(
+      served,
+      { query: 'query Named($id: ID!) { node(id: $id) { id } }', variables: { id: 'secret-of-mine' } },
+      { 'x-api-key': partner, 'x-request-id': 'the-one-request' },
+    );
     await expect.poll(() => lines.length).toBe(1);
-    expect(lines[0]).toMatchObject({ requestId: 'the-one-request', route: 'graphql', status: 200, operation: 'Named', code: 'OK', tenantId: expect.any(String), ms: expect.any(Number) });
+    expect(lines[0]).toMatchObject({
+      requestId: 'the-one-request',
+      route: 'graphql',
+      status: 200,
+      operation: 'Named',
+      code: 'OK',
+      tenantId: expect.any(String),
+      ms: expect.any(Number),
+    });
     expect(JSON.stringify(lines)).not.toMatch(/secret-of-mine|sk_test/);
   } finally {
     await served.close();

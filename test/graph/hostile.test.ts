@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createWorld, signIn, type World } from '../auth/world.ts';
-import { get, makePartnerKey, post, serve, setLimit, type Served } from '../http/world.ts';
+import { get, makePartnerKey, post, serve, setLimit, type Parsed, type Served } from '../http/world.ts';
 
 let world: World;
 const entrances = new Map<string, Served>();
@@ -22,10 +22,15 @@ beforeAll(async () => {
   portal = { 'x-api-key': key };
   partner = { 'x-api-key': await makePartnerKey(world.app, tenant.id, ['introspect']) };
   blindPartner = { 'x-api-key': await makePartnerKey(world.app, tenant.id, ['orders:read']) };
-  const tokenOf = async (email: string, withKey: boolean) => ({ authorization: `Bearer ${(await signIn(world.app, withKey ? { key } : {}, email)).accessToken}` });
+  const tokenOf = async (email: string, withKey: boolean) => ({
+    authorization: `Bearer ${(await signIn(world.app, withKey ? { key } : {}, email)).accessToken}`,
+  });
   customer = await tokenOf((await world.person(tenant.id, 'CUSTOMER')).email, true);
   admin = await tokenOf((await world.person(tenant.id, 'TENANT_ADMIN')).email, true);
-  platformAdmin = await tokenOf((await world.person('00000000-0000-4000-8000-000000000001', 'PLATFORM_ADMIN')).email, false);
+  platformAdmin = await tokenOf(
+    (await world.person('00000000-0000-4000-8000-000000000001', 'PLATFORM_ADMIN')).email,
+    false,
+  );
   await setLimit(world.app, '00000000-0000-4000-8000-000000000001', 1_000_000);
   entrances.set('thin', await serve(world.app, { thinEntrance: true }));
   entrances.set('yoga', await serve(world.app, { thinEntrance: false }));
@@ -36,7 +41,8 @@ afterAll(async () => {
   await world.close();
 });
 
-const orderChain = (links: number) => `{ orders { nodes { payments ${'{ order { payments '.repeat(links)} { id } ${'} }'.repeat(links)} } } }`;
+const orderChain = (links: number) =>
+  `{ orders { nodes { payments ${'{ order { payments '.repeat(links)} { id } ${'} }'.repeat(links)} } } }`;
 const spread = (levels: number) =>
   `{ ...F0 } ${Array.from({ length: levels }, (_, level) => `fragment F${level} on Query { ${level + 1 < levels ? `...F${level + 1} a${level}: __typename ...F${level + 1}` : '__typename'} }`).join(' ')}`;
 
@@ -48,12 +54,24 @@ describe.each(['thin', 'yoga'])('by the %s entrance', (name) => {
     ['depth', orderChain(8), 'depth'],
     ['tokens', `{ ${'__typename '.repeat(3_000)} }`, 'tokens'],
     ['root fields', `{ ${'__typename '.repeat(25)} }`, 'rootFields'],
-    ['directives', `{ ${'__typename @include(if: true) '.repeat(1)} ${'... @skip(if: false) { __typename } '.repeat(40)} }`, 'directives'],
+    [
+      'directives',
+      `{ ${'__typename @include(if: true) '.repeat(1)} ${'... @skip(if: false) { __typename } '.repeat(40)} }`,
+      'directives',
+    ],
     ['operations', Array.from({ length: 12 }, (_, index) => `query Q${index} { __typename }`).join(' '), 'operations'],
-    ['rows', '{ orders(first: 100) { nodes { customer { id } payments { id order { id items { quantity } payments { id } bookings { id } } } } } }', 'cost'],
+    [
+      'rows',
+      '{ orders(first: 100) { nodes { customer { id } payments { id order { id items { quantity } payments { id } bookings { id } } } } } }',
+      'cost',
+    ],
   ])('too many %s are refused with a code that names the limit', async (_what, query, what) => {
     const answer = await post(at(), { query }, portal);
-    expect([answer.status, answer.codes, answer.body.errors[0].extensions.details.what]).toEqual([400, ['QUERY_TOO_COSTLY'], what]);
+    expect([answer.status, answer.codes, answer.body.errors[0].extensions.details.what]).toEqual([
+      400,
+      ['QUERY_TOO_COSTLY'],
+      what,
+    ]);
     expect(answer.body.data).toBeUndefined();
   });
 
@@ -63,23 +81,38 @@ describe.each(['thin', 'yoga'])('by the %s entrance', (name) => {
   });
 
   test('a fragment that spreads itself is refused', async () => {
-    const answer = await post(at(), { query: '{ ...A } fragment A on Query { ...B } fragment B on Query { ...A __typename }' }, portal);
+    const answer = await post(
+      at(),
+      { query: '{ ...A } fragment A on Query { ...B } fragment B on Query { ...A __typename }' },
+      portal,
+    );
     expect([answer.status, new Set(answer.codes)]).toEqual([400, new Set(['INVALID_INPUT'])]);
   });
 
   test('the size of a page that is a variable counts as it is sent', async () => {
-    const query = 'query ($first: Int) { orders(first: $first) { nodes { payments { order { payments { order { payments { id } } } } } } } }';
+    const query =
+      'query ($first: Int) { orders(first: $first) { nodes { payments { order { payments { order { payments { id } } } } } } } }';
     expect((await post(at(), { query, variables: { first: 1 } }, portal)).codes).not.toContain('QUERY_TOO_COSTLY');
     expect((await post(at(), { query, variables: { first: 100 } }, portal)).codes).toEqual(['QUERY_TOO_COSTLY']);
   });
 
   test('a batch of five is answered in order, each charged; six are refused', async () => {
     const one = { query: '{ __typename }' };
-    const five = await post(at(), Array(5).fill(one), portal);
-    expect(five.body.map((each: any) => each.data)).toEqual(Array(5).fill({ __typename: 'Query' }));
-    const remaining = five.body.map((each: any) => each.extensions.cost.remaining);
+    const five = await post(
+      at(),
+      Array.from({ length: 5 }, () => one),
+      portal,
+    );
+    expect(five.body.map((each: Parsed) => each.data)).toEqual(
+      Array.from({ length: 5 }, () => ({ __typename: 'Query' })),
+    );
+    const remaining = five.body.map((each: Parsed) => each.extensions.cost.remaining);
     expect(new Set(remaining).size).toBe(5);
-    const six = await post(at(), Array(6).fill(one), portal);
+    const six = await post(
+      at(),
+      Array.from({ length: 6 }, () => one),
+      portal,
+    );
     expect([six.status, six.codes]).toEqual([413, ['QUERY_TOO_COSTLY']]);
   });
 
@@ -88,7 +121,11 @@ describe.each(['thin', 'yoga'])('by the %s entrance', (name) => {
     const announced = await post(at(), { query }, portal);
     expect([announced.status, announced.codes]).toEqual([413, ['BODY_TOO_LARGE']]);
     const streamed = await new Promise((resolve) => {
-      const sent = request(`${at().url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', ...portal } }, (response) => resolve(response.statusCode));
+      const sent = request(
+        `${at().url}/graphql`,
+        { method: 'POST', headers: { 'content-type': 'application/json', ...portal } },
+        (response) => resolve(response.statusCode),
+      );
       sent.on('error', () => resolve('broken off'));
       for (let index = 0; index < 40; index += 1) sent.write(Buffer.alloc(10 * 1024, 32));
     });
@@ -105,7 +142,10 @@ describe.each(['thin', 'yoga'])('by the %s entrance', (name) => {
     ['an unknown operation', { query: 'query A { __typename } query B { __typename }' }],
     ['NUL in variables', { query: 'query ($id: ID!) { node(id: $id) { id } }', variables: { id: 'a\u0000b' } }],
     ['NUL in the document', { query: '{ node(id: "a\\u0000b") { id } }' }],
-    ['variables without an end', `{"query":"{ __typename }","variables":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`],
+    [
+      'variables without an end',
+      `{"query":"{ __typename }","variables":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`,
+    ],
     ['a document without an end', { query: '{a'.repeat(900) }],
   ])('%s: a clear refusal', async (_what, body) => {
     const answer = await post(at(), body, portal);
@@ -121,7 +161,10 @@ describe.each(['thin', 'yoga'])('by the %s entrance', (name) => {
     ['a partner with the scope', () => partner, 'OK'],
     ['a platform admin', () => platformAdmin, 'OK'],
   ])('introspection by %s: %s', async (_who, headers, outcome) => {
-    for (const query of ['{ __schema { types { name } } }', '{ ...A } fragment A on Query { __type(name: "Order") { name } }']) {
+    for (const query of [
+      '{ __schema { types { name } } }',
+      '{ ...A } fragment A on Query { __type(name: "Order") { name } }',
+    ]) {
       const answer = await post(at(), { query }, headers());
       if (outcome === 'OK') expect(answer.codes).toEqual([]);
       else expect([answer.status, answer.codes, answer.body.data]).toEqual([403, [outcome], undefined]);
@@ -133,14 +176,29 @@ describe.each(['thin', 'yoga'])('by the %s entrance', (name) => {
     const query = '{ ordres { nodes { id } } vewer { kind } }';
     expect((await post(at(), { query }, portal)).text).not.toMatch(/did you mean|orders|viewer/i);
     expect((await post(at(), { query }, partner)).text).toMatch(/did you mean/i);
-    const value = { query: 'query ($verdict: WebhookVerdict) { webhookDeliveries(verdict: $verdict) { nodes { id } } }', variables: { verdict: 'ACCEPTD' } };
+    const value = {
+      query: 'query ($verdict: WebhookVerdict) { webhookDeliveries(verdict: $verdict) { nodes { id } } }',
+      variables: { verdict: 'ACCEPTD' },
+    };
     expect((await post(at(), value, portal)).text).not.toMatch(/did you mean|"ACCEPTED"/i);
   });
 
   test('SQL and HTML in every text are only text', async () => {
-    const texts = ["'; drop table orders; --", '<script>alert(1)</script>', '$1', '${7*7}', '\\', '%00', '../../etc/passwd', '{"$gt":""}', '\u202e', '😀'.repeat(20)];
+    const texts = [
+      "'; drop table orders; --",
+      '<script>alert(1)</script>',
+      '$1',
+      '${7*7}',
+      '\\',
+      '%00',
+      '../../etc/passwd',
+      '{"$gt":""}',
+      '\u202e',
+      '😀'.repeat(20),
+    ];
     for (const text of texts) {
-      const query = 'query ($id: ID!, $text: String!) { node(id: $id) { id } operation(key: $text) { key } order(number: $text) { id } auditLog(target: $text) { nodes { id } } costOf(document: $text) { limit } }';
+      const query =
+        'query ($id: ID!, $text: String!) { node(id: $id) { id } operation(key: $text) { key } order(number: $text) { id } auditLog(target: $text) { nodes { id } } costOf(document: $text) { limit } }';
       const answer = await post(at(), { query, variables: { id: text, text } }, admin);
       expect(answer.text).not.toContain('INTERNAL');
     }
@@ -149,10 +207,28 @@ describe.each(['thin', 'yoga'])('by the %s entrance', (name) => {
 
   test('what goes wrong inside is told by the id of the request alone', async () => {
     const served = at();
-    const broken = await serve({ ...served.app, gateways: new Proxy(served.app.gateways, { get: () => () => { throw new Error('password=hunter2 at /srv/app.ts'); } }) }, { thinEntrance: name === 'thin' });
+    const broken = await serve(
+      {
+        ...served.app,
+        gateways: new Proxy(served.app.gateways, {
+          get: () => () => {
+            throw new Error('password=hunter2 at /srv/app.ts');
+          },
+        }),
+      },
+      { thinEntrance: name === 'thin' },
+    );
     try {
-      const answer = await post(broken, { query: '{ systemHealth { status } }' }, { ...admin, 'x-request-id': 'request-of-mine' });
-      expect(answer.body.errors[0]).toMatchObject({ message: 'Something went wrong on our side.', path: ['systemHealth'], extensions: { code: 'INTERNAL', requestId: 'request-of-mine' } });
+      const answer = await post(
+        broken,
+        { query: '{ systemHealth { status } }' },
+        { ...admin, 'x-request-id': 'request-of-mine' },
+      );
+      expect(answer.body.errors[0]).toMatchObject({
+        message: 'Something went wrong on our side.',
+        path: ['systemHealth'],
+        extensions: { code: 'INTERNAL', requestId: 'request-of-mine' },
+      });
       expect(answer.text).not.toMatch(/hunter2|app\.ts|stack|node_modules/);
     } finally {
       await broken.close();
@@ -160,7 +236,11 @@ describe.each(['thin', 'yoga'])('by the %s entrance', (name) => {
   });
 
   test('forms and files from foreign pages do not reach the graph', async () => {
-    const form = await fetch(`${at().url}/graphql`, { method: 'POST', headers: { 'content-type': 'multipart/form-data; boundary=x', ...portal }, body: '--x\r\ncontent-disposition: form-data; name="operations"\r\n\r\n{"query":"{ __typename }"}\r\n--x--' });
+    const form = await fetch(`${at().url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'multipart/form-data; boundary=x', ...portal },
+      body: '--x\r\ncontent-disposition: form-data; name="operations"\r\n\r\n{"query":"{ __typename }"}\r\n--x--',
+    });
     expect(form.status).toBe(415);
     expect(await form.json()).toMatchObject({ errors: [{ extensions: { code: 'UNSUPPORTED_MEDIA_TYPE' } }] });
     expect((await get(at(), '/graphql', portal, 'DELETE')).status).toBe(405);

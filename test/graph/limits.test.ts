@@ -21,8 +21,16 @@ describe('budgets', () => {
     const at = { now: Date.UTC(2030, 0, 1, 0, index) + 5_000 };
     return { at, clock: { now: () => new Date(at.now) } };
   }
-  async function drain(budgets: readonly Budgets[], tenantId: string, cost: number, limit: number, tries: number): Promise<number> {
-    const takes = Array.from({ length: tries }, (_, index) => budgets[index % budgets.length]!.take(tenantId, 'drained', cost, limit));
+  async function drain(
+    budgets: readonly Budgets[],
+    tenantId: string,
+    cost: number,
+    limit: number,
+    tries: number,
+  ): Promise<number> {
+    const takes = Array.from({ length: tries }, (_, index) =>
+      budgets[index % budgets.length]!.take(tenantId, 'drained', cost, limit),
+    );
     return (await Promise.all(takes)).filter((grant) => grant.granted).length;
   }
 
@@ -31,15 +39,18 @@ describe('budgets', () => {
     [60, 7, 8],
     [1, 1, 1],
     [1_000, 3, 333],
-  ])('a budget of %i points gives costs of %i exactly %i times over two processes at once', async (limit, cost, times) => {
-    const tenant = await world.tenant(`exact-${limit}-${cost}`);
-    const { clock } = minute(limit + cost);
-    const processes = [createBudgets(world.app.db, clock), createBudgets(world.app.db, clock)];
-    const granted = await drain(processes, tenant.id, cost, limit, times + 40);
-    // A process may hold up to a hundredth ahead that another one lacks; never is more given than there is.
-    expect(granted).toBeLessThanOrEqual(times);
-    expect(granted).toBeGreaterThanOrEqual(Math.floor(times - (limit >= 200 ? (2 * limit) / 100 / cost : 0)));
-  });
+  ])(
+    'a budget of %i points gives costs of %i exactly %i times over two processes at once',
+    async (limit, cost, times) => {
+      const tenant = await world.tenant(`exact-${limit}-${cost}`);
+      const { clock } = minute(limit + cost);
+      const processes = [createBudgets(world.app.db, clock), createBudgets(world.app.db, clock)];
+      const granted = await drain(processes, tenant.id, cost, limit, times + 40);
+      // A process may hold up to a hundredth ahead that another one lacks; never is more given than there is.
+      expect(granted).toBeLessThanOrEqual(times);
+      expect(granted).toBeGreaterThanOrEqual(Math.floor(times - (limit >= 200 ? (2 * limit) / 100 / cost : 0)));
+    },
+  );
 
   test('a large budget is never exceeded over many processes, and is used but for what they hold ahead', async () => {
     const tenant = await world.tenant('large');
@@ -64,7 +75,11 @@ describe('budgets', () => {
     const { at, clock } = minute(3);
     const budgets = createBudgets(world.app.db, clock);
     expect(await drain([budgets], tenant.id, 1, 3, 4)).toBe(3);
-    expect(budgets.takeNow(tenant.id, 'drained', 1, 3)).toEqual({ granted: false, remaining: 0, resetAt: new Date(Date.UTC(2030, 0, 1, 0, 4)) });
+    expect(budgets.takeNow(tenant.id, 'drained', 1, 3)).toEqual({
+      granted: false,
+      remaining: 0,
+      resetAt: new Date(Date.UTC(2030, 0, 1, 0, 4)),
+    });
     at.now += 60_000;
     expect(await budgets.take(tenant.id, 'drained', 1, 3)).toMatchObject({ granted: true, remaining: 2 });
   });
@@ -91,7 +106,9 @@ describe('budgets', () => {
     const { clock } = minute(6);
     const budgets = createBudgets(world.app.db, clock);
     await budgets.take(tenant.id, 'b', 2, 10);
-    expect([await budgets.peek(tenant.id, 'b', 10), await budgets.peek(tenant.id, 'b', 10)].map((grant) => grant.remaining)).toEqual([8, 8]);
+    expect(
+      [await budgets.peek(tenant.id, 'b', 10), await budgets.peek(tenant.id, 'b', 10)].map((grant) => grant.remaining),
+    ).toEqual([8, 8]);
   });
 });
 
@@ -130,7 +147,8 @@ describe.each(['thin', 'yoga'])('over HTTP by the %s entrance', (entrance) => {
   });
   afterAll(() => served.close());
 
-  const ask = (headers: Record<string, string>, query = '{ rateLimit { limit cost remaining resetAt } }') => post(served, { query }, headers);
+  const ask = (headers: Record<string, string>, query = '{ rateLimit { limit cost remaining resetAt } }') =>
+    post(served, { query }, headers);
 
   test('the budget is in the answer, in its headers and in the graph, and they agree', async () => {
     const tenant = await world.tenant(`agree-${entrance}`);
@@ -167,7 +185,11 @@ describe.each(['thin', 'yoga'])('over HTTP by the %s entrance', (entrance) => {
     const peer = await serve(await world.peer());
     try {
       world.advance(60_000);
-      const answers = await Promise.all(Array.from({ length: 60 }, (_, index) => post(index % 2 ? served : peer, { query: '{ __typename }' }, { 'x-api-key': tenant.portalKey })));
+      const answers = await Promise.all(
+        Array.from({ length: 60 }, (_, index) =>
+          post(index % 2 ? served : peer, { query: '{ __typename }' }, { 'x-api-key': tenant.portalKey }),
+        ),
+      );
       const granted = answers.filter((answer) => answer.status === 200).length;
       // A minute may end in the middle; never is more given than two minutes have.
       expect([20, 40]).toContain(granted);
@@ -183,7 +205,10 @@ describe.each(['thin', 'yoga'])('over HTTP by the %s entrance', (entrance) => {
     const { accessToken } = await signIn(world.app, { key: tenant.portalKey }, email);
     const headers = { 'x-api-key': tenant.portalKey, authorization: `Bearer ${accessToken}` };
     world.advance(60_000);
-    const [cheap, dear] = [await ask(headers, '{ viewer { kind } }'), await ask(headers, '{ orders(first: 100) { nodes { id payments { id } } } }')];
+    const [cheap, dear] = [
+      await ask(headers, '{ viewer { kind } }'),
+      await ask(headers, '{ orders(first: 100) { nodes { id payments { id } } } }'),
+    ];
     expect([cheap.body.extensions.cost.requested, dear.body.extensions.cost.requested]).toEqual([1, 13]);
   });
 
@@ -198,7 +223,9 @@ describe.each(['thin', 'yoga'])('over HTTP by the %s entrance', (entrance) => {
 
   test('callers without credentials share a budget of their address', async () => {
     world.advance(60_000);
-    const answers = await Promise.all(Array.from({ length: STRANGER_POINTS_PER_MINUTE + 20 }, () => post(served, { query: '{ __typename }' })));
+    const answers = await Promise.all(
+      Array.from({ length: STRANGER_POINTS_PER_MINUTE + 20 }, () => post(served, { query: '{ __typename }' })),
+    );
     const statuses = new Set(answers.map((answer) => answer.status));
     expect(statuses).toEqual(new Set([200, 429]));
     world.advance(60_000);
@@ -210,11 +237,16 @@ describe.each(['thin', 'yoga'])('over HTTP by the %s entrance', (entrance) => {
     world.advance(60_000);
     expect((await ask({ 'x-api-key': tenant.portalKey })).status).toBe(200);
     const guesses: Heard[] = [];
-    for (let index = 0; index < FAILURES_PER_MINUTE + 60; index += 1) guesses.push(await ask({ 'x-api-key': `pk_live_guess_${index}_${'x'.repeat(20)}` }));
+    for (let index = 0; index < FAILURES_PER_MINUTE + 60; index += 1)
+      guesses.push(await ask({ 'x-api-key': `pk_live_guess_${index}_${'x'.repeat(20)}` }));
     expect(guesses[0]!.codes).toEqual(['UNAUTHENTICATED']);
     expect(guesses.filter((guess) => guess.status === 401).length).toBeLessThanOrEqual(2 * FAILURES_PER_MINUTE);
     const last = guesses.at(-1)!;
-    expect([last.status, last.codes, Number(last.headers.get('retry-after')) > 0]).toEqual([429, ['RATE_LIMITED'], true]);
+    expect([last.status, last.codes, Number(last.headers.get('retry-after')) > 0]).toEqual([
+      429,
+      ['RATE_LIMITED'],
+      true,
+    ]);
     expect((await ask({ 'x-api-key': tenant.portalKey })).status).toBe(200);
     world.advance(60_000);
   });

@@ -31,22 +31,39 @@ const BAD: Record<string, readonly unknown[]> = {
   Locale: ['', 'not a locale', 'x'.repeat(100)],
   EmailAddress: ['nobody', 'a@', '@b', `${'a'.repeat(250)}@b.example`, 'a b@c.example'],
   PhoneNumber: ['01001234567', '+0100', 'call me'],
-  URL: ['javascript:alert(1)', 'data:text/html,x', 'ftp://x.example', '/relative', 'https://', `https://x.example/${'a'.repeat(3_000)}`],
+  URL: [
+    'javascript:alert(1)',
+    'data:text/html,x',
+    'ftp://x.example',
+    '/relative',
+    'https://',
+    `https://x.example/${'a'.repeat(3_000)}`,
+  ],
   EventCursor: ['x'.repeat(513), 7],
 };
 
-const scalars = Object.values(schema.getTypeMap()).filter((type): type is GraphQLScalarType => isScalarType(type) && type.name in GOOD);
+const scalars = Object.values(schema.getTypeMap()).filter(
+  (type): type is GraphQLScalarType => isScalarType(type) && type.name in GOOD,
+);
 
 /** A graph with one field that says what its argument became. */
 function echoOf(scalar: GraphQLScalarType): GraphQLSchema {
-  const resolve = (_root: unknown, { value }: { value?: unknown }) => JSON.stringify({ is: value instanceof Date ? 'a date' : typeof value, value });
-  return new GraphQLSchema({ query: new GraphQLObjectType({ name: 'Query', fields: { echo: { type: GraphQLString, args: { value: { type: scalar } }, resolve } } }) });
+  const resolve = (_root: unknown, { value }: { value?: unknown }) =>
+    JSON.stringify({ is: value instanceof Date ? 'a date' : typeof value, value });
+  return new GraphQLSchema({
+    query: new GraphQLObjectType({
+      name: 'Query',
+      fields: { echo: { type: GraphQLString, args: { value: { type: scalar } }, resolve } },
+    }),
+  });
 }
 
 function literal(value: unknown): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
-  return `{ ${Object.entries(value).map(([name, inner]) => `${name}: ${literal(inner)}`).join(', ')} }`;
+  return `{ ${Object.entries(value)
+    .map(([name, inner]) => `${name}: ${literal(inner)}`)
+    .join(', ')} }`;
 }
 
 function echo(scalar: GraphQLScalarType, text: string, variables: Record<string, unknown>, compiled: boolean): unknown {
@@ -61,7 +78,9 @@ function echo(scalar: GraphQLScalarType, text: string, variables: Record<string,
 }
 
 test('every scalar of the graph is tried here', () => {
-  const own = Object.values(schema.getTypeMap()).filter((type) => isScalarType(type) && !['ID', 'Int', 'Float', 'String', 'Boolean'].includes(type.name));
+  const own = Object.values(schema.getTypeMap()).filter(
+    (type) => isScalarType(type) && !['ID', 'Int', 'Float', 'String', 'Boolean'].includes(type.name),
+  );
   expect(own.map((type) => type.name).filter((name) => !(name in GOOD))).toEqual([]);
 });
 
@@ -74,11 +93,14 @@ describe.each(scalars.map((scalar) => [scalar.name, scalar] as const))('%s', (na
     echo(scalar, `query ($value: ${name} = ${literal(value)}) { echo(value: $value) }`, {}, true),
   ];
 
-  test.each(GOOD[name]!.map((value) => [value]))('%j means the same as a literal, as a variable and as a default, compiled or not', (value) => {
-    const [first, ...others] = ways(value);
-    expect(first).not.toBe('refused');
-    for (const other of others) expect(other).toBe(first);
-  });
+  test.each(GOOD[name]!.map((value) => [value]))(
+    '%j means the same as a literal, as a variable and as a default, compiled or not',
+    (value) => {
+      const [first, ...others] = ways(value);
+      expect(first).not.toBe('refused');
+      for (const other of others) expect(other).toBe(first);
+    },
+  );
 
   test.each((BAD[name] ?? []).map((value) => [value]))('%j is refused every way', (value) => {
     expect(new Set(ways(value))).toEqual(new Set(['refused']));
@@ -88,7 +110,9 @@ describe.each(scalars.map((scalar) => [scalar.name, scalar] as const))('%s', (na
 test('a variable inside of a literal is seen by a scalar that takes objects', () => {
   const json = scalars.find((scalar) => scalar.name === 'JSON')!;
   for (const compiled of [false, true]) {
-    expect(echo(json, 'query ($value: String) { echo(value: { a: $value, b: [$value] }) }', { value: 'x' }, compiled)).toBe('{"is":"object","value":{"a":"x","b":["x"]}}');
+    expect(
+      echo(json, 'query ($value: String) { echo(value: { a: $value, b: [$value] }) }', { value: 'x' }, compiled),
+    ).toBe('{"is":"object","value":{"a":"x","b":["x"]}}');
   }
 });
 

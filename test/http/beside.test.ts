@@ -25,11 +25,26 @@ test('/ names the API, its version and its status', async () => {
 });
 
 test('/health says how every integration does, and is 200 although one is down', async () => {
-  const ill = { status: 'down', circuit: 'OPEN', lastResponseMs: 12, lastCheckedAt: null, rateLimitRemaining: 3 } as const;
-  const other = await serve({ ...served.app, gateways: Object.assign(Object.create(served.app.gateways), { snapshot: () => ({ fawaterk: ill }) }) });
+  const ill = {
+    status: 'down',
+    circuit: 'OPEN',
+    lastResponseMs: 12,
+    lastCheckedAt: null,
+    rateLimitRemaining: 3,
+  } as const;
+  const other = await serve({
+    ...served.app,
+    gateways: Object.assign(Object.create(served.app.gateways), { snapshot: () => ({ fawaterk: ill }) }),
+  });
   try {
     const answer = await get(other, '/health');
-    expect([answer.status, answer.body]).toEqual([200, { status: 'healthy', services: { fawaterk: { status: 'down', responseTimeMs: 12, circuit: 'OPEN', rateLimitRemaining: 3 } } }]);
+    expect([answer.status, answer.body]).toEqual([
+      200,
+      {
+        status: 'healthy',
+        services: { fawaterk: { status: 'down', responseTimeMs: 12, circuit: 'OPEN', rateLimitRemaining: 3 } },
+      },
+    ]);
   } finally {
     await other.close();
   }
@@ -38,7 +53,11 @@ test('/health says how every integration does, and is 200 although one is down',
 
 test('/ready is 503 while the database is not there, and 200 when it is', async () => {
   let reachable = false;
-  const starting = await serve(world.app, {}, { isReady: async () => (reachable ? true : Promise.reject(new Error('no database'))) });
+  const starting = await serve(
+    world.app,
+    {},
+    { isReady: async () => (reachable ? true : Promise.reject(new Error('no database'))) },
+  );
   try {
     expect((await get(starting, '/ready')).status).toBe(503);
     reachable = true;
@@ -55,10 +74,16 @@ test('/.well-known/jwks.json publishes the keys that check access tokens', async
 });
 
 test('handlers get method, parameters and the body as it came', async () => {
-  expect((await send('/webhooks/payments/fawaterk/demo?_json', 'abc')).body).toEqual({ method: 'POST', params: { gateway: 'fawaterk', tenantSlug: 'demo' }, bytes: 3 });
+  expect((await send('/webhooks/payments/fawaterk/demo?_json', 'abc')).body).toEqual({
+    method: 'POST',
+    params: { gateway: 'fawaterk', tenantSlug: 'demo' },
+    bytes: 3,
+  });
   expect((await send('/api/payments/fawaterk/webhook', 'ab')).body).toEqual({ method: 'POST', params: {}, bytes: 2 });
   expect((await get(served, '/pay/return/fawaterk/demo?token=x')).body.method).toBe('GET');
-  expect((await get(served, '/invoices/00000000-0000-4000-8000-000000000001.pdf?token=x')).body.params.id).toBe('00000000-0000-4000-8000-000000000001');
+  expect((await get(served, '/invoices/00000000-0000-4000-8000-000000000001.pdf?token=x')).body.params.id).toBe(
+    '00000000-0000-4000-8000-000000000001',
+  );
 });
 
 test('a body beyond 64 KiB is refused', async () => {
@@ -82,9 +107,14 @@ test.each([
 test('every answer bears its id and forbids guessing at types', async () => {
   for (const path of ['/', '/nowhere', '/graphql?query=%7B__typename%7D']) {
     const { headers } = await get(served, path, { 'x-request-id': 'id-of-the-caller' });
-    expect([headers.get('x-request-id'), headers.get('x-content-type-options')]).toEqual(['id-of-the-caller', 'nosniff']);
+    expect([headers.get('x-request-id'), headers.get('x-content-type-options')]).toEqual([
+      'id-of-the-caller',
+      'nosniff',
+    ]);
   }
-  expect((await get(served, '/', { 'x-request-id': 'bad id\u00e9' })).headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}-\w+$/);
+  expect((await get(served, '/', { 'x-request-id': 'bad id\u00e9' })).headers.get('x-request-id')).toMatch(
+    /^[0-9a-f-]{36}-\w+$/,
+  );
 });
 
 describe('GraphiQL', () => {
@@ -104,16 +134,39 @@ describe('GraphiQL', () => {
 
 describe('metrics', () => {
   const text = async () => (await get(served, '/metrics')).text;
-  const valueOf = (page: string, line: string) => Number(page.split('\n').find((each) => each.startsWith(line))?.split(' ').at(-1) ?? 0);
+  const valueOf = (page: string, line: string) =>
+    Number(
+      page
+        .split('\n')
+        .find((each) => each.startsWith(line))
+        ?.split(' ')
+        .at(-1) ?? 0,
+    );
 
   test.each<[string, string, () => Promise<unknown>]>([
-    ['operations', 'graphql_operations_total{operation="query",outcome="OK"}', () => post(served, { query: '{ __typename }' }, { 'x-api-key': key })],
-    ['refusals', 'graphql_operations_total{operation="none",outcome="INVALID_INPUT"}', () => post(served, { query: '{' }, { 'x-api-key': key })],
-    ['their time', 'graphql_operation_duration_seconds_count{operation="query"}', () => post(served, { query: '{ __typename }' }, { 'x-api-key': key })],
+    [
+      'operations',
+      'graphql_operations_total{operation="query",outcome="OK"}',
+      () => post(served, { query: '{ __typename }' }, { 'x-api-key': key }),
+    ],
+    [
+      'refusals',
+      'graphql_operations_total{operation="none",outcome="INVALID_INPUT"}',
+      () => post(served, { query: '{' }, { 'x-api-key': key }),
+    ],
+    [
+      'their time',
+      'graphql_operation_duration_seconds_count{operation="query"}',
+      () => post(served, { query: '{ __typename }' }, { 'x-api-key': key }),
+    ],
     ['points', 'graphql_cost_points_total', () => post(served, { query: '{ __typename }' }, { 'x-api-key': key })],
     ['requests', 'http_requests_total{route="none",status="4xx"}', () => get(served, '/nowhere')],
     ['statements', 'db_statements_total', () => post(served, { query: '{ __typename }' }, { 'x-api-key': key })],
-    ['waits for connections', 'db_pool_wait_seconds_count', () => post(served, { query: '{ __typename }' }, { 'x-api-key': key })],
+    [
+      'waits for connections',
+      'db_pool_wait_seconds_count',
+      () => post(served, { query: '{ __typename }' }, { 'x-api-key': key }),
+    ],
   ])('%s are counted', async (_what, line, cause) => {
     const before = valueOf(await text(), line);
     await cause();
@@ -121,7 +174,11 @@ describe('metrics', () => {
   });
 
   test('gauges of the pool are there, and no label is what a caller chose', async () => {
-    await post(served, { query: 'query NameOfTheCaller { __typename }', operationName: 'NameOfTheCaller' }, { 'x-api-key': key });
+    await post(
+      served,
+      { query: 'query NameOfTheCaller { __typename }', operationName: 'NameOfTheCaller' },
+      { 'x-api-key': key },
+    );
     await get(served, '/webhooks/payments/a-gateway-of-the-caller/demo');
     const page = await text();
     expect(page).toContain('db_pool_connections{state="total"}');
@@ -130,12 +187,21 @@ describe('metrics', () => {
 
   test('in production they need the metrics token or an operator', async () => {
     const { id, portalKey } = await world.tenant('watched');
-    const tokenOf = async (role: 'CUSTOMER' | 'OPERATOR') => (await signIn(world.app, { key: portalKey }, (await world.person(id, role)).email)).accessToken;
+    const tokenOf = async (role: 'CUSTOMER' | 'OPERATOR') =>
+      (await signIn(world.app, { key: portalKey }, (await world.person(id, role)).email)).accessToken;
     const production = await serve(world.app, { environment: 'production', metricsToken: 'a-token-for-metrics' });
     try {
       const statuses = [];
-      for (const token of [null, 'wrong', await tokenOf('CUSTOMER'), await tokenOf('OPERATOR'), 'a-token-for-metrics']) {
-        statuses.push((await get(production, '/metrics', token === null ? {} : { authorization: `Bearer ${token}` })).status);
+      for (const token of [
+        null,
+        'wrong',
+        await tokenOf('CUSTOMER'),
+        await tokenOf('OPERATOR'),
+        'a-token-for-metrics',
+      ]) {
+        statuses.push(
+          (await get(production, '/metrics', token === null ? {} : { authorization: `Bearer ${token}` })).status,
+        );
       }
       expect(statuses).toEqual([401, 401, 401, 200, 200]);
     } finally {

@@ -15,12 +15,15 @@ export interface Served {
   close(graceMs?: number): Promise<void>;
 }
 
+/** Parsed JSON, into which tests reach as they please. */
+export type Parsed = ReturnType<typeof JSON.parse>;
+
 /** What a test sees of an answer. */
 export interface Heard {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  readonly body: any;
+  readonly body: Parsed;
   /** Codes of the errors. */
   readonly codes: string[];
 }
@@ -28,8 +31,14 @@ export interface Heard {
 /** Serves the app over a real socket; handlers beside the graph show what they were given. */
 export async function serve(app: App, change: Partial<Config> = {}, deps: Partial<HttpDeps> = {}): Promise<Served> {
   const served: App = { ...app, config: { ...app.config, ...change } };
-  const engine = new Engine(served, schema, (head, tenantId) => encodeCursor(app.vault, { tenantId, epoch: head.epoch }, head));
-  const echo = async (request: RouteRequest) => ({ status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ params: request.params, method: request.method, bytes: request.body.length }) });
+  const engine = new Engine(served, schema, (head, tenantId) =>
+    encodeCursor(app.vault, { tenantId, epoch: head.epoch }, head),
+  );
+  const echo = async (request: RouteRequest) => ({
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ params: request.params, method: request.method, bytes: request.body.length }),
+  });
   const http = createHttpServer({
     app: served,
     engine,
@@ -44,14 +53,22 @@ export async function serve(app: App, change: Partial<Config> = {}, deps: Partia
 
 export async function hear(response: Response): Promise<Heard> {
   const text = await response.text();
-  let body: any = null;
+  let body: Parsed = null;
   try {
     body = JSON.parse(text);
   } catch {
     // Not every answer is JSON.
   }
-  const errors: { extensions?: { code?: string } }[] = (Array.isArray(body) ? body : [body]).flatMap((each) => each?.errors ?? (each?.error ? [{ extensions: each.error }] : []));
-  return { status: response.status, headers: response.headers, text, body, codes: errors.map((error) => error.extensions?.code ?? 'none') };
+  const errors: { extensions?: { code?: string } }[] = (Array.isArray(body) ? body : [body]).flatMap(
+    (each) => each?.errors ?? (each?.error ? [{ extensions: each.error }] : []),
+  );
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body,
+    codes: errors.map((error) => error.extensions?.code ?? 'none'),
+  };
 }
 
 /** Sends a GraphQL request as JSON. */
@@ -64,18 +81,29 @@ export async function post(served: Served, body: unknown, headers: Record<string
   return hear(response);
 }
 
-export async function get(served: Served, path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Heard> {
+export async function get(
+  served: Served,
+  path: string,
+  headers: Record<string, string> = {},
+  method = 'GET',
+): Promise<Heard> {
   return hear(await fetch(`${served.url}${path}`, { method, headers, redirect: 'manual' }));
 }
 
 /** A secret key of a tenant. */
 export async function makePartnerKey(app: App, tenantId: string, scopes: readonly string[]): Promise<string> {
   const key = `sk_test_${randomBytes(32).toString('base64url')}`;
-  await importKey(app, { name: 'test', clock: app.clock, newId: app.newId }, tenantId, { key, scopes, expiresAt: null });
+  await importKey(app, { name: 'test', clock: app.clock, newId: app.newId }, tenantId, {
+    key,
+    scopes,
+    expiresAt: null,
+  });
   return key;
 }
 
 /** Sets a tenant's points a minute; before it is first heard of, so that no process has kept another. */
 export async function setLimit(app: App, tenantId: string, points: number): Promise<void> {
-  await app.db.write({ tenantId, customerId: null }, (tx) => tx.query('update portal_configs set rate_limit_per_minute = $1 where tenant_id = current_tenant()', [points]));
+  await app.db.write({ tenantId, customerId: null }, (tx) =>
+    tx.query('update portal_configs set rate_limit_per_minute = $1 where tenant_id = current_tenant()', [points]),
+  );
 }
