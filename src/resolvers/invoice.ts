@@ -3,11 +3,11 @@ import type { Context } from '../context.ts';
 import type { Transaction } from '../db.ts';
 import { buildInvoiceDocument } from '../domain/invoice.ts';
 import { formatInvoiceNumber } from '../domain/numbering.ts';
-import type { InvoiceModel, OrderItemModel, OrderModel, TenantModel } from '../generated/prisma/models.ts';
+import type { OrderItemModel, OrderModel, TenantModel } from '../generated/prisma/models.ts';
 import { columns } from '../columns.ts';
 import { decodeGlobalId } from '../global-id.ts';
 import { invalidInput } from '../errors.ts';
-import { INVOICE_COLUMNS, ITEM_COLUMNS, ORDER_COLUMNS, USER_COLUMNS, type UserRow } from '../loaders.ts';
+import { INVOICE_COLUMNS, ITEM_COLUMNS, ORDER_COLUMNS, USER_COLUMNS, type InvoiceRow, type UserRow } from '../loaders.ts';
 import { nextNumber } from './order-lock.ts';
 import type { Changing } from './payment-change.ts';
 
@@ -81,22 +81,22 @@ export function inLanguage(texts: Readonly<Record<string, string>>, locale: stri
 }
 
 /** An invoice by id or number; null where there is none of the caller's. */
-export async function readInvoice(ctx: Context, by: { id?: string | null; number?: string | null }): Promise<InvoiceModel | null> {
+export async function readInvoice(ctx: Context, by: { id?: string | null; number?: string | null }): Promise<InvoiceRow | null> {
   authorize(ctx, 'invoice.read');
   if (by.id) {
     const decoded = decodeGlobalId(by.id);
     return decoded?.typeName === 'Invoice' ? ctx.loaders.invoice.load(decoded.id) : null;
   }
   if (!by.number) throw invalidInput('Ask by id or by number.', ['id']);
-  const rows = await ctx.reads.query<InvoiceModel>(`select ${INVOICE_COLUMNS} from invoices v where v.tenant_id = current_tenant() and v.number = $1`, [by.number]);
+  const rows = await ctx.reads.query<InvoiceRow>(`select ${INVOICE_COLUMNS} from invoices v where v.tenant_id = current_tenant() and v.number = $1`, [by.number]);
   return rows[0] ?? null;
 }
 
 const LINK_MS = 15 * 60_000;
 
 /** A signed link to the page, good for fifteen minutes and for nothing else (COM-11). */
-export function invoiceLink(ctx: Context, invoice: Pick<InvoiceModel, 'id' | 'tenantId'>): string {
+export function invoiceLink(ctx: Context, invoice: Pick<InvoiceRow, 'id'>): string {
   const expiresAt = new Date(ctx.app.clock.now().getTime() + LINK_MS);
-  const token = ctx.app.vault.sign('invoice', { tenantId: invoice.tenantId, id: invoice.id }, expiresAt);
+  const token = ctx.app.vault.sign('invoice', { tenantId: ctx.scope.tenantId, id: invoice.id }, expiresAt);
   return `${ctx.app.config.baseUrl}/invoices/${invoice.id}.pdf?token=${encodeURIComponent(token)}`;
 }

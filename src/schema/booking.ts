@@ -1,6 +1,6 @@
 import { BookingKind, BookingStatus, SyncStatus } from '../generated/prisma/enums.ts';
-import type { BookingModel } from '../generated/prisma/models.ts';
 import { encodeGlobalId } from '../global-id.ts';
+import type { BookingRow } from '../loaders.ts';
 import { authorizedLoad } from '../resolvers/node-load.ts';
 import { builder } from './builder.ts';
 import { Money, money } from './money.ts';
@@ -22,7 +22,7 @@ const Guest = builder.objectRef<GuestShape>('Guest').implement({
   fields: (t) => ({ givenName: t.exposeString('givenName'), familyName: t.exposeString('familyName'), room: t.int({ nullable: true, resolve: (guest) => guest.room ?? null }) }),
 });
 
-export const Booking = builder.objectRef<BookingModel>('Booking').implement({
+export const Booking = builder.objectRef<BookingRow>('Booking').implement({
   description: 'A stay, a flight or an appointment.',
   interfaces: [Node],
   fields: (t) => ({

@@ -1,6 +1,6 @@
 import { InvoiceKind } from '../generated/prisma/enums.ts';
-import type { InvoiceModel } from '../generated/prisma/models.ts';
 import { encodeGlobalId } from '../global-id.ts';
+import type { InvoiceRow } from '../loaders.ts';
 import { invoiceLink, readInvoice } from '../resolvers/invoice.ts';
 import { authorizedLoad } from '../resolvers/node-load.ts';
 import { builder } from './builder.ts';
@@ -10,7 +10,7 @@ import { Order } from './refs.ts';
 
 const InvoiceKindType = builder.enumType('InvoiceKind', { description: 'A credit note takes an invoice back, in part or whole.', values: Object.values(InvoiceKind) });
 
-export const Invoice = builder.objectRef<InvoiceModel>('Invoice').implement({
+export const Invoice = builder.objectRef<InvoiceRow>('Invoice').implement({
   description: 'Immutable once issued (COM-11).',
   interfaces: [Node],
   fields: (t) => ({
@@ -20,7 +20,7 @@ export const Invoice = builder.objectRef<InvoiceModel>('Invoice').implement({
     order: t.field({ type: Order, resolve: async (invoice, _args, ctx) => (await ctx.loaders.order.load(invoice.orderId))! }),
     issuedAt: t.expose('issuedAt', { type: 'DateTime' }),
     total: t.field({ type: Money, resolve: (invoice) => money(invoice.totalMinor, invoice.currencyCode) }),
-    data: t.field({ type: 'JSON', description: 'Everything its page shows: lines, taxes, names, as frozen when issued.', resolve: (invoice) => invoice.document }),
+    data: t.field({ type: 'JSON', description: 'Everything its page shows: lines, taxes, names, as frozen when issued.', resolve: (invoice, _args, ctx) => ctx.loaders.documentOfInvoice.load(invoice.id) }),
     pdfUrl: t.field({ type: 'URL', description: 'A link to the page, good for fifteen minutes.', resolve: (invoice, _args, ctx) => invoiceLink(ctx, invoice) }),
   }),
 });

@@ -1,7 +1,8 @@
 import { amountDueMinor } from '../domain/order.ts';
 import { OrderStatus, OrderType } from '../generated/prisma/enums.ts';
-import type { BookingModel, InvoiceModel, OrderItemModel, OrderModel, PaymentModel } from '../generated/prisma/models.ts';
+import type { OrderModel } from '../generated/prisma/models.ts';
 import { encodeGlobalId } from '../global-id.ts';
+import type { BookingRow, InvoiceRow, ItemRow, PaymentRow } from '../loaders.ts';
 import { inLanguage } from '../resolvers/invoice.ts';
 import { cancelOrder, createOrder, issueOrder } from '../resolvers/order.ts';
 import { listOrders, readOrder } from '../resolvers/order-read.ts';
@@ -20,7 +21,7 @@ import { User } from './user.ts';
 export const OrderTypeType = builder.enumType('OrderType', { values: Object.values(OrderType), description: 'What an order is for.' });
 export const OrderStatusType = builder.enumType('OrderStatus', { values: Object.values(OrderStatus), description: 'Where an order stands; it never goes back.' });
 
-const OrderItem = builder.objectRef<OrderItemModel & { currencyCode: string }>('OrderItem').implement({
+const OrderItem = builder.objectRef<ItemRow & { currencyCode: string }>('OrderItem').implement({
   description: 'A line of an order; frozen once the order is issued.',
   fields: (t) => ({
     description: t.string({
@@ -58,13 +59,13 @@ Order.implement({
     total: t.field({ type: Money, description: 'With tax.', resolve: (order) => money(order.totalMinor, order.currencyCode) }),
     amountPaid: t.field({ type: Money, description: 'Settled; money under review is not in it.', resolve: (order) => money(order.paidMinor, order.currencyCode) }),
     amountDue: t.field({ type: Money, resolve: (order) => money(amountDueMinor(order), order.currencyCode) }),
-    bookings: t.field({ type: [Booking], resolve: (order, _args, ctx): Promise<BookingModel[]> => ctx.loaders.bookingsOfOrder.load(order.id) }),
-    payments: t.field({ type: [Payment], description: 'Oldest first.', resolve: (order, _args, ctx): Promise<PaymentModel[]> => ctx.loaders.paymentsOfOrder.load(order.id) }),
+    bookings: t.field({ type: [Booking], resolve: (order, _args, ctx): Promise<BookingRow[]> => ctx.loaders.bookingsOfOrder.load(order.id) }),
+    payments: t.field({ type: [Payment], description: 'Oldest first.', resolve: (order, _args, ctx): Promise<PaymentRow[]> => ctx.loaders.paymentsOfOrder.load(order.id) }),
     invoice: t.field({
       type: Invoice,
       nullable: true,
       description: 'Made when the order is paid.',
-      resolve: async (order, _args, ctx): Promise<InvoiceModel | null> => {
+      resolve: async (order, _args, ctx): Promise<InvoiceRow | null> => {
         const invoices = await ctx.loaders.invoicesOfOrder.load(order.id);
         return invoices.find((invoice) => invoice.kind === 'INVOICE') ?? null;
       },

@@ -1,6 +1,6 @@
 import { InquiryResolution, PaymentGateway, PaymentMethodKind, PaymentStatus } from '../generated/prisma/enums.ts';
-import type { PaymentModel } from '../generated/prisma/models.ts';
 import { encodeGlobalId, idOf } from '../global-id.ts';
+import type { PaymentRow } from '../loaders.ts';
 import { authorizedLoad } from '../resolvers/node-load.ts';
 import { encodeMethodId, paymentMethods, payOrder, resolvePaymentReview, type OfferedMethod } from '../resolvers/payment.ts';
 import { authorize } from '../access.ts';
@@ -15,7 +15,7 @@ export const PaymentGatewayType = builder.enumType('PaymentGateway', { descripti
 const PaymentMethodKindType = builder.enumType('PaymentMethodKind', { values: Object.values(PaymentMethodKind), description: 'What the customer gets: an address to go to, or a code to pay with.' });
 export const InquiryResolutionType = builder.enumType('InquiryResolution', { description: 'How far the looking up of an unknown outcome has come.', values: Object.values(InquiryResolution) });
 
-export const Payment = builder.objectRef<PaymentModel>('Payment').implement({
+export const Payment = builder.objectRef<PaymentRow>('Payment').implement({
   description: "One attempt to pay all that is due on an order. Only the gateway's own word, asked back, moves it.",
   interfaces: [Node],
   fields: (t) => ({
