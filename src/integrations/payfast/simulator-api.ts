@@ -33,7 +33,7 @@ export function performApi(ledger: Ledger, accountId: string | null, request: Si
   }
   const account = accountId === null ? undefined : ledger.account(accountId);
   const body = variablesOf(request);
-  const refused = refusalOf(request, account, body, accountId === null ? new Date(0) : ledger.now(accountId));
+  const refused = refusalOf(request, account, body, ledger.realNow());
   if (refused !== null || accountId === null || !account) return refused ?? failure(401, 'Merchant not found');
   ledger.countCall(accountId);
   if (asked.operation === 'ping') {
@@ -142,7 +142,8 @@ function createRefund(
   }
   const available = (payment.grossCents ?? 0) - refundedCents(payment);
   if (Number(amount) > available) return failure(400, `The amount is more than the R${rand(available)} available`);
-  const refund = { cents: Number(amount), at: wallTime(ledger.now(payment.account)), reason };
+  const on = wallTime(ledger.realNow()).slice(0, 10);
+  const refund = { cents: Number(amount), at: wallTime(ledger.now(payment.account)), on, reason };
   ledger.save({ ...payment, refunds: [...payment.refunds, refund] });
   return json(200, { code: 200, status: 'success', data: { response: true, message: 'Success' } });
 }

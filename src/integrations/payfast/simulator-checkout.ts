@@ -96,6 +96,7 @@ function makePayment(
     feeCents: null,
     currency: 'ZAR',
     paidAt: null,
+    paidOn: null,
     attempts: [],
     refunds: [],
   };

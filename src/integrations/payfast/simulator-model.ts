@@ -35,6 +35,8 @@ export type Account = z.infer<typeof AccountSettings>;
 export interface Refund {
   readonly cents: number;
   readonly at: string;
+  /** The real day, see Payment.paidOn. */
+  readonly on: string;
   readonly reason: string;
 }
 
@@ -63,6 +65,11 @@ export interface Payment {
   readonly feeCents: number | null;
   readonly currency: string;
   readonly paidAt: string | null;
+  /**
+   * The real day it was paid. A scenario has a clock of its own and its client has not: the statement is found by
+   * either day, and shows the scenario's.
+   */
+  readonly paidOn: string | null;
   readonly attempts: readonly { readonly action: string; readonly at: string }[];
   readonly refunds: readonly Refund[];
 }
@@ -84,6 +91,7 @@ export interface Ledger {
   nextPayment(account: string): number;
   /** The account's time: real, or its scenario's own, one second per call. */
   now(account: string): Date;
+  realNow(): Date;
   /** Hexadecimal digits that depend on the account, its seed and the name only. */
   derive(account: string, name: string): string;
 }
@@ -144,6 +152,7 @@ export function openLedger(world: SimulatorWorld): Ledger {
       const seeded = world.seedOf(account);
       return seeded ? new Date(Date.parse(seeded.startAt) + counters(account).calls * 1_000) : world.now();
     },
+    realNow: () => world.now(),
     derive: (account, name) => digest(`payfast\n${account}\n${world.seedOf(account)?.seed ?? ''}\n${name}`),
   };
   return ledger;

@@ -11,6 +11,7 @@ const HEADER = [
 
 interface Movement {
   readonly at: string;
+  readonly on: string | null;
   readonly payment: Payment;
   readonly type: string;
   readonly grossCents: number;
@@ -36,9 +37,9 @@ export function statement(ledger: Ledger, accountId: string, account: Account, q
     .toSorted((one, other) => (one.at < other.at ? -1 : one.at > other.at ? 1 : one.payment.id - other.payment.id))
     .map((movement) => {
       balance += movement.grossCents - movement.feeCents;
-      return { at: movement.at, line: lineOf(movement, balance) };
+      return { days: [movement.at.slice(0, 10), movement.on ?? ''], line: lineOf(movement, balance) };
     })
-    .filter(({ at }) => at.slice(0, 10) >= first && at.slice(0, 10) <= last);
+    .filter(({ days }) => days.some((day) => day >= first && day <= last));
   const shown = rows.slice(offset, offset + limit).map(({ line }) => line);
   return [HEADER, ...shown].map((line) => `${line.map(quote).join(',')}\n`).join('');
 }
@@ -47,9 +48,10 @@ function movementsOf(payment: Payment): Movement[] {
   const { paidAt, grossCents, feeCents } = payment;
   if (paidAt === null || grossCents === null) return [];
   return [
-    { at: paidAt, payment, type: 'FUNDS_RECEIVED', grossCents, feeCents: feeCents ?? 0 },
+    { at: paidAt, on: payment.paidOn, payment, type: 'FUNDS_RECEIVED', grossCents, feeCents: feeCents ?? 0 },
     ...payment.refunds.map((refund) => ({
       at: refund.at,
+      on: refund.on,
       payment,
       type: 'FUNDS_RECEIVED_REFUND',
       grossCents: -refund.cents,

@@ -127,7 +127,8 @@ function act(
   if (!account || before.state !== 'open') return null;
   const at = wallTime(ledger.now(before.account));
   const attempts = [...before.attempts, { action, at }].slice(-50);
-  const after = action === 'pay' ? paid({ ...before, attempts }, at, fault) : { ...before, attempts };
+  const paidOn = wallTime(ledger.realNow()).slice(0, 10);
+  const after = action === 'pay' ? paid({ ...before, attempts, paidOn }, at, fault) : { ...before, attempts };
   ledger.save(after);
   if (action !== 'cancel') {
     hooksOf(ledger, after, account, STATUSES[action], fault).forEach((hook) => world.send(hook));
