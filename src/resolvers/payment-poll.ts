@@ -30,7 +30,10 @@ export async function pollPayment(app: Polling, scope: Scope, paymentId: string)
   if (!payment) return 'NOT_PAID';
   // A payment given up is asked about again when a webhook said that it was paid after all.
   const askable = payment.status === 'PENDING' || (payment.nextPollAt !== null && GIVEN_UP.has(payment.status));
-  if (!askable) return payment.capturedMinor > 0n ? 'PAID' : 'NOT_PAID';
+  if (!askable) {
+    if (payment.nextPollAt !== null) await stopAsking(app, scope, payment);
+    return payment.capturedMinor > 0n ? 'PAID' : 'NOT_PAID';
+  }
   if (payment.gatewayReference === null) {
     await app.db.write(scope, async (tx) => {
       await ensureInquiry(app, tx, { aboutType: 'Payment', aboutId: payment.id, reason: 'INITIATION_ANSWER_LOST' });
