@@ -89,7 +89,8 @@ export interface FoundPayment {
 
 /**
  * By the code the customer pays with (only hooks whose signature covers it bear one), by the gateway's id, or by our own id as the
- * gateway echoes it: within this tenant only. Three seeks, because one condition with "or" reads every payment of the tenant.
+ * gateway echoes it: within this tenant only. Three seeks, because one condition with "or" reads every payment of the tenant,
+ * as "is null" reads every one that has no reference.
  */
 export async function findPayment(tx: Transaction, gateway: PaymentGateway, claim: GatewayClaim): Promise<FoundPayment | null> {
   const rows = await tx.query<FoundPayment>(
@@ -98,7 +99,7 @@ export async function findPayment(tx: Transaction, gateway: PaymentGateway, clai
        union all
        select 2, p.* from payments p where p.tenant_id = current_tenant() and p.gateway_reference = $2 and p.gateway = $1::payment_gateway
        union all
-       select 3, p.* from payments p where p.tenant_id = current_tenant() and p.id = $4::uuid and p.gateway = $1::payment_gateway and p.gateway_reference is null
+       select 3, p.* from payments p where p.tenant_id = current_tenant() and p.id = $4::uuid and p.gateway = $1::payment_gateway and coalesce(p.gateway_reference, '') = ''
      ) f order by f.place, f.created_at desc limit 1`,
     [gateway, claim.gatewayReference, claim.referenceCode, uuidOrNull(claim.paymentId)],
   );

@@ -77,7 +77,7 @@ do $$
 declare
   name text;
 begin
-  foreach name in array array['webhook_deliveries', 'webhook_rejections', 'audit_entries', 'api_keys',
+  foreach name in array array['webhook_deliveries', 'webhook_rejections', 'audit_entries', 'api_keys', 'credentials',
     'ledger_accounts', 'ledger_transactions', 'ledger_entries'] loop
     execute format('create policy customer on %I as restrictive for select using (current_customer() is null)', name);
   end loop;

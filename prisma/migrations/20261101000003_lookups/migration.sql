@@ -73,7 +73,8 @@ returns table (tenant_id uuid, "position" bigint, type text, aggregate_type text
     order by e.tenant_id, e.position $$;
 
 -- What is due now, for the scheduler: ids only; each piece is worked in its own tenant's transaction. A delivery that is still open a
--- minute after it came was left by a process that ended, or waits for a gateway that was silent.
+-- minute after it came was left by a process that ended, or waits for a gateway that was silent; after four days it is let be, so that what
+-- can't be worked keeps nobody else's from its turn.
 create function due_work(p_now timestamptz, p_limit int) returns table (kind text, tenant_id uuid, id uuid)
   language sql stable security definer set search_path = public, pg_temp
   as $$ (select 'payment', p.tenant_id, p.id from payments p where p.next_poll_at <= p_now order by p.next_poll_at limit p_limit)
@@ -84,7 +85,8 @@ create function due_work(p_now timestamptz, p_limit int) returns table (kind tex
     (select 'order', o.tenant_id, o.id from orders o where o.status = 'ISSUED' and o.expires_at <= p_now
       order by o.expires_at limit p_limit)
     union all
-    (select 'delivery', d.tenant_id, d.id from webhook_deliveries d where d.processed_at is null and d.received_at <= p_now - interval '1 minute'
+    (select 'delivery', d.tenant_id, d.id from webhook_deliveries d where d.processed_at is null
+      and d.received_at <= p_now - interval '1 minute' and d.received_at > p_now - interval '4 days'
       order by d.received_at limit p_limit) $$;
 
 -- Forgets what has had its time: events, operations, webhook bodies, spent refresh tokens (decisions.md, "Running: Kept"). Some
