@@ -45,6 +45,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
 ]);
 const LEASE_MS = 60_000;
 const WAIT_STEP_MS = 40;
+const WAIT_MAX_MS = 640;
 
 interface OperationRow {
   mutation: string;
@@ -160,7 +161,7 @@ class Claim implements OperationHandle {
 
   /** The first caller's result, waited for until our own deadline. */
   async firstResult(): Promise<Done> {
-    for (;;) {
+    for (let waitMs = WAIT_STEP_MS; ; waitMs = Math.min(waitMs * 2, WAIT_MAX_MS)) {
       const row = await this.#ctx.app.db.read(this.#ctx.scope, (tx) => tx.maybeOne<OperationRow>(SELECT, this.#id()));
       if (row) this.#compare(row);
       if (row?.status === 'SUCCEEDED') return { type: row.result_type!, id: row.result_id! };
@@ -169,10 +170,10 @@ class Claim implements OperationHandle {
       }
       const failure = row?.status === 'FAILED' ? row.user_errors[0] : undefined;
       if (failure) throw new AppError(failure.code, failure.message, { ...(failure.field && { field: failure.field }), ...(failure.details && { details: failure.details }) });
-      if (this.#ctx.app.clock.now().getTime() + WAIT_STEP_MS > this.#ctx.deadlineAtMs) {
+      if (this.#ctx.app.clock.now().getTime() + waitMs > this.#ctx.deadlineAtMs) {
         throw new AppError('OPERATION_IN_FLIGHT', 'The first request with this key is still being worked on. Please ask again shortly.');
       }
-      await new Promise((resolve) => setTimeout(resolve, WAIT_STEP_MS));
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   }
 

@@ -217,7 +217,7 @@ async function recordInitiation(ctx: Context, operation: OperationHandle, intent
     return operation.finish(async (tx) => {
       await tx.query(
         `update payments set payment_url = $2, reference_code = $3, gateway_reference = $4, gateway_key = $5, expires_at = $6,
-           next_poll_at = case when status = 'PENDING' then $7::timestamptz end, version = version + 1
+           next_poll_at = case when captured_minor = 0 then $7::timestamptz end, version = version + 1
          where tenant_id = current_tenant() and id = $1`,
         [payment.id, started.paymentUrl, started.referenceCode, started.gatewayReference, started.gatewayKey, started.expiresAt, new Date(ctx.app.clock.now().getTime() + FIRST_POLL_MS)],
       );
