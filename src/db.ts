@@ -173,7 +173,7 @@ export interface Loan {
 /** What a query reads through: one snapshot, opened when first needed; loaders queue on it. */
 export interface Reader extends Statements {
   readonly scope: Scope;
-  /** Null until something was read. */
+  /** Where the streams stood in the first of its snapshots. Null until something was read. */
   readonly head: StreamHead | null;
   /** Ends the snapshot, runs work (an outside call), and lets later reads open a new one. */
   pauseFor<T>(work: () => Promise<T>): Promise<T>;
@@ -232,7 +232,8 @@ class SnapshotReader implements Reader {
     // Not awaited here: the first statement travels in the same write. A failure shows in that statement, too.
     entered.then(
       ([row]) => {
-        if (row) this.head = { epoch: row.epoch, position: row.position, platformPosition: row.platform_position };
+        // What was read first is as old as the first snapshot, and a cursor must not lie behind anything of it that is missing.
+        if (row) this.head ??= { epoch: row.epoch, position: row.position, platformPosition: row.platform_position };
       },
       () => undefined,
     );

@@ -53,6 +53,16 @@ describe('the snapshot a request reads through', () => {
     await db.close();
   });
 
+  test('what is told of the streams is as old as the first thing that was read', async () => {
+    const reader = world.app.db.reader(scope());
+    await reader.query('select 1 as one');
+    const { position } = reader.head!;
+    await reader.pauseFor(() => issuedOrder());
+    await reader.query('select 1 as one');
+    expect(reader.head!.position).toBe(position);
+    reader.end();
+  });
+
   test('a snapshot whose connection is lent out is not ended before it is given back, and Prisma gives it back', async () => {
     const reader = world.app.db.reader(scope());
     const loan = await reader.lend();
