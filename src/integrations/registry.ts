@@ -1,5 +1,11 @@
 import type { Clock } from '../clock.ts';
-import type { GatewayConnection, OutboundSend, PaymentGatewayClient, PaymentGatewaySlug, Recovery } from './contract.ts';
+import type {
+  GatewayConnection,
+  OutboundSend,
+  PaymentGatewayClient,
+  PaymentGatewaySlug,
+  Recovery,
+} from './contract.ts';
 import { FAWATERK_CREDENTIALS, FAWATERK_SECRET_FIELDS, createFawaterkClient } from './fawaterk/client.ts';
 import {
   createPolicy,
@@ -86,7 +92,6 @@ export function createIntegrations(options: IntegrationsOptions): Integrations {
 function withPolicy(client: PaymentGatewayClient, policy: IntegrationPolicy): PaymentGatewayClient {
   const reading = (name: string, { baseUrl }: GatewayConnection) => ({ name, safe: true, baseUrl });
   const acting = (name: string, { baseUrl }: GatewayConnection) => ({ name, safe: false, baseUrl });
-  const { confirm, refund, lookUpRefund } = client;
   return {
     ...client,
     listMethods: (connection, call) =>
@@ -97,17 +102,21 @@ function withPolicy(client: PaymentGatewayClient, policy: IntegrationPolicy): Pa
       policy.run(reading('lookUp', connection), call, (bounded) =>
         client.lookUp(connection, reference, bounded, hints),
       ),
-    ...(confirm && {
+    ...(client.confirm && {
       confirm: (connection, incoming, claim, call) =>
-        policy.run(reading('confirm', connection), call, (bounded) => confirm(connection, incoming, claim, bounded)),
+        policy.run(reading('confirm', connection), call, (bounded) =>
+          client.confirm!(connection, incoming, claim, bounded),
+        ),
     }),
-    ...(refund && {
+    ...(client.refund && {
       refund: (connection, input, call) =>
-        policy.run(acting('refund', connection), call, (bounded) => refund(connection, input, bounded)),
+        policy.run(acting('refund', connection), call, (bounded) => client.refund!(connection, input, bounded)),
     }),
-    ...(lookUpRefund && {
+    ...(client.lookUpRefund && {
       lookUpRefund: (connection, input, call) =>
-        policy.run(reading('lookUpRefund', connection), call, (bounded) => lookUpRefund(connection, input, bounded)),
+        policy.run(reading('lookUpRefund', connection), call, (bounded) =>
+          client.lookUpRefund!(connection, input, bounded),
+        ),
     }),
   } satisfies PaymentGatewayClient;
 }

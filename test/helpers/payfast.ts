@@ -101,7 +101,11 @@ export async function startReceiver(status: () => number = () => 200, port = 0) 
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('end', () => {
       const sourceAddress = incoming.socket.remoteAddress ?? '';
-      received.push({ headers: incoming.headers as Record<string, string>, body: Buffer.concat(chunks), sourceAddress });
+      received.push({
+        headers: incoming.headers as Record<string, string>,
+        body: Buffer.concat(chunks),
+        sourceAddress,
+      });
       response.writeHead(status()).end();
     });
   });

@@ -233,7 +233,10 @@ describe('what is forged or wrong', () => {
   test('a notification under a stolen passphrase is disowned by the vendor', async () => {
     const page = await opened();
     const { delivery, claim } = await notified(page, 'fail');
-    const text = Buffer.from(delivery.body).toString().replace(/&signature=.*$/, '').replace('FAILED', 'COMPLETE');
+    const text = Buffer.from(delivery.body)
+      .toString()
+      .replace(/&signature=.*$/, '')
+      .replace('FAILED', 'COMPLETE');
     const body = Buffer.from(`${text}&signature=${signOrdered(text, CREDENTIALS.PASSPHRASE)}`);
     const forged = { ...delivery, body };
     expect(claimOf(forged)).toMatchObject({ kind: 'PAID', paymentId: PAYMENT });
@@ -311,7 +314,12 @@ describe('under faults of transport', () => {
   });
 
   test('credentials the vendor does not know, or none, are misconfigured', async () => {
-    for (const change of [{ PASSPHRASE: 'another' }, { PASSPHRASE: '' }, { MERCHANT_ID: '10000199' }, { MERCHANT_ID: '' }]) {
+    for (const change of [
+      { PASSPHRASE: 'another' },
+      { PASSPHRASE: '' },
+      { MERCHANT_ID: '10000199' },
+      { MERCHANT_ID: '' },
+    ]) {
       const wrong = { ...connection, credentials: { ...CREDENTIALS, ...change } };
       expect(await makeClient().lookUp(wrong, PAYMENT, CALL)).toMatchObject({ reason: 'misconfigured' });
     }
@@ -344,6 +352,9 @@ test('declares what it needs and how it is recovered', () => {
 test('lists its methods, all by redirect', async () => {
   expect(await client.listMethods(connection, CALL)).toMatchObject({
     kind: 'done',
-    value: [{ id: 'all', kind: 'REDIRECT' }, { id: 'cc', kind: 'REDIRECT' }],
+    value: [
+      { id: 'all', kind: 'REDIRECT' },
+      { id: 'cc', kind: 'REDIRECT' },
+    ],
   });
 });

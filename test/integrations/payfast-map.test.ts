@@ -5,7 +5,13 @@ import { dayOf, readTime, timestampOf, toForm, toSearchedState } from '../../src
 import { fromRand, fromStatementRand, toRand } from '../../src/integrations/payfast/money.ts';
 import { checkoutText, signOrdered } from '../../src/integrations/payfast/signature.ts';
 import { readStatement } from '../../src/integrations/payfast/statement.ts';
-import { ErrorAnswer, RefundOptionsAnswer, RefundsAnswer, readAnswer, sentenceOf } from '../../src/integrations/payfast/wire.ts';
+import {
+  ErrorAnswer,
+  RefundOptionsAnswer,
+  RefundsAnswer,
+  readAnswer,
+  sentenceOf,
+} from '../../src/integrations/payfast/wire.ts';
 import { CREDENTIALS } from '../helpers/payfast.ts';
 
 const ACTION = 'https://www.payfast.co.za/eng/process';
@@ -18,7 +24,11 @@ const INPUT: InitiateInput = {
   currencyCode: 'ZAR',
   customer: { firstName: ' Thandi', lastName: "O'Neill", email: 'thandi@example.com', phone: null },
   items: [{ name: 'Tea & cups', quantity: 2, unitPriceMinor: 12_495n }],
-  returnUrls: { success: 'https://api.example.com/ok', failure: 'https://api.example.com/no', pending: 'https://api.example.com/wait' },
+  returnUrls: {
+    success: 'https://api.example.com/ok',
+    failure: 'https://api.example.com/no',
+    pending: 'https://api.example.com/wait',
+  },
   webhookUrl: 'https://api.example.com/webhooks/payments/payfast/shop',
   locale: 'en',
 };

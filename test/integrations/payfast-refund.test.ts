@@ -86,9 +86,15 @@ const refunds = async () => (await payfast.book()).payments[0]!.refunds.map((one
 
 describe('a refund', () => {
   test('in part is done, named, and seen when asked about', async () => {
-    expect(await refund()).toEqual({ kind: 'done', value: { state: 'DONE', gatewayRefundReference: `${transaction}/1` } });
+    expect(await refund()).toEqual({
+      kind: 'done',
+      value: { state: 'DONE', gatewayRefundReference: `${transaction}/1` },
+    });
     expect(await refunds()).toEqual(['100.00']);
-    expect(await lookUp()).toEqual({ kind: 'done', value: { state: 'DONE', gatewayRefundReference: `${transaction}/1` } });
+    expect(await lookUp()).toEqual({
+      kind: 'done',
+      value: { state: 'DONE', gatewayRefundReference: `${transaction}/1` },
+    });
   });
 
   test('in several parts to the last cent, and no more', async () => {
@@ -227,7 +233,9 @@ describe('answers that contradict themselves', () => {
       { amount: 24_990, type: 'Funds Received' },
       { amount: '-10000', type: 'Funds Received (Refund)' },
     ];
-    const answer = (available_balance: number) => ({ 'GET /refunds/7': { data: { response: { available_balance, transactions } } } });
+    const answer = (available_balance: number) => ({
+      'GET /refunds/7': { data: { response: { available_balance, transactions } } },
+    });
     expect(await asked(answer(24_990))).toMatchObject({ kind: 'notDone', reason: 'unavailable' });
     expect(await asked(answer(14_990))).toMatchObject({ kind: 'done', value: { state: 'DONE' } });
   });
@@ -245,7 +253,11 @@ describe('answers that contradict themselves', () => {
     };
     for (const testMode of [true, false]) {
       const baseUrl = testMode ? 'https://sandbox.payfast.co.za' : 'https://www.payfast.co.za';
-      await createPayfastClient({ send, clock }).refund!({ baseUrl, testMode, credentials: CREDENTIALS }, input({ gatewayKey: '7' }), CALL);
+      await createPayfastClient({ send, clock }).refund!(
+        { baseUrl, testMode, credentials: CREDENTIALS },
+        input({ gatewayKey: '7' }),
+        CALL,
+      );
     }
     expect(urls).toEqual(['https://api.payfast.co.za/refunds/7?testing=true', 'https://api.payfast.co.za/refunds/7']);
   });

@@ -88,14 +88,20 @@ describe('the checkout signature', () => {
   });
 
   test('leaves blank fields out, trims values, and keeps the order given', () => {
-    expect(checkoutText([['b', ' x '], ['c', ' \t'], ['a', 'y']])).toBe('b=x&a=y');
+    expect(
+      checkoutText([
+        ['b', ' x '],
+        ['c', ' \t'],
+        ['a', 'y'],
+      ]),
+    ).toBe('b=x&a=y');
   });
 
   test('an empty passphrase adds nothing, not even its name', () => {
     expect(signOrdered('a=1', ' ')).toBe(createHash('md5').update('a=1').digest('hex'));
   });
 
-  test("trims what PHP trims: a no-break space stays", () => {
+  test('trims what PHP trims: a no-break space stays', () => {
     expect(phpTrim('\u0000\u000b\t a\u00a0 \r\n')).toBe('a\u00a0');
   });
 });

@@ -104,12 +104,16 @@ async function confirm(
     const word = text.trim();
     return word === 'VALID' || word === 'INVALID' ? word : null;
   };
-  const asked = await exchange(options, { connection, call, effect: false, read }, {
-    method: 'POST',
-    url: `${pagesBase(connection.baseUrl)}/eng/query/validate`,
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: notification.text,
-  });
+  const asked = await exchange(
+    options,
+    { connection, call, effect: false, read },
+    {
+      method: 'POST',
+      url: `${pagesBase(connection.baseUrl)}/eng/query/validate`,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: notification.text,
+    },
+  );
   if (asked.kind !== 'done') return asked;
   if (asked.value === 'INVALID') return notDone('rejected', 'the gateway disowns this notification');
   return { kind: 'done', value: toConfirmedState(claim, notification) };

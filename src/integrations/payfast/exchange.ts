@@ -108,7 +108,5 @@ export function pagesBase(baseUrl: string): string {
 /** The vendor's API has a host of its own, the same for live and sandbox; anything else serves both. */
 function apiBase(baseUrl: string): string {
   const host = URL.parse(baseUrl)?.hostname ?? '';
-  return host === 'payfast.co.za' || host.endsWith('.payfast.co.za')
-    ? 'https://api.payfast.co.za'
-    : pagesBase(baseUrl);
+  return host === 'payfast.co.za' || host.endsWith('.payfast.co.za') ? 'https://api.payfast.co.za' : pagesBase(baseUrl);
 }

@@ -57,7 +57,10 @@ function formFields(input: InitiateInput, credentials: Credentials, amount: stri
     ['m_payment_id', input.paymentId],
     ['amount', amount],
     ['item_name', cut(`Order ${input.orderNumber}`, NAME_LENGTH_MAX)],
-    ['item_description', cut(input.items.map((item) => `${item.quantity} ${item.name}`).join(', '), DESCRIPTION_LENGTH_MAX)],
+    [
+      'item_description',
+      cut(input.items.map((item) => `${item.quantity} ${item.name}`).join(', '), DESCRIPTION_LENGTH_MAX),
+    ],
     ['payment_method', input.methodId === ANY_METHOD ? '' : input.methodId],
   ];
   return fields.map(([name, value]): Field => [name, phpTrim(value)]).filter(([, value]) => value !== '');
@@ -65,7 +68,7 @@ function formFields(input: InitiateInput, credentials: Credentials, amount: stri
 
 /** By characters, so that none is cut in two; line ends become blanks, because browsers rewrite them in a form. */
 function cut(text: string, lengthMax: number): string {
-  return [...text.replace(/\s+/g, ' ')].slice(0, lengthMax).join('');
+  return Array.from(text.replace(/\s+/g, ' ')).slice(0, lengthMax).join('');
 }
 
 /** An address that is too long is left out: half of one is somebody else's. */

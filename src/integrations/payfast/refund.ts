@@ -149,8 +149,8 @@ async function create(
 
 /** 3 to 255 characters, which the vendor demands. */
 function reasonOf(input: RefundInput): string {
-  const reason = input.reason.replace(/\s+/g, ' ').trim();
-  return [...reason].length < 3 ? 'Refund' : [...reason].slice(0, 255).join('');
+  const reason = Array.from(input.reason.replace(/\s+/g, ' ').trim());
+  return reason.length < 3 ? 'Refund' : reason.slice(0, 255).join('');
 }
 
 function nameOf(transaction: string, count: number): string {

@@ -85,7 +85,13 @@ function refusalOf(
   if (version !== 'v1') return failure(400, 'API version is not valid');
   if (!account) return failure(401, 'Merchant not found');
   const query = [...request.query].filter(([name]) => name !== 'testing');
-  const signed = new Map([['merchant-id', merchantId], ['version', version], ['timestamp', timestamp], ...query, ...body]);
+  const signed = new Map([
+    ['merchant-id', merchantId],
+    ['version', version],
+    ['timestamp', timestamp],
+    ...query,
+    ...body,
+  ]);
   const expected = account.passphrase === undefined ? null : alphabeticalSignature(signed, account.passphrase);
   if (signature !== expected) return failure(401, 'Merchant authorisation failed');
   const drift = Math.abs(Date.parse(timestamp) - now.getTime());

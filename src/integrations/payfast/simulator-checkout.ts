@@ -5,16 +5,22 @@ import { orderedSignature, parameters, readForm, type Pair } from './simulator-s
 
 /** POST /eng/process: the documented checks, and the checkout they make (payment-gateways.md 2.3, 2.4). */
 
-const numbered = (name: string): string[] => [1, 2, 3, 4, 5].map((number) => `${name}${number}`);
+function words(text: string): string[] {
+  return text.split(' ');
+}
+
+function numbered(name: string): string[] {
+  return [1, 2, 3, 4, 5].map((number) => `${name}${number}`);
+}
 
 const ORDER = [
-  ...['merchant_id', 'merchant_key', 'return_url', 'cancel_url', 'notify_url', 'fica_idnumber', 'name_first'],
-  ...['name_last', 'email_address', 'cell_number', 'm_payment_id', 'amount', 'item_name', 'item_description'],
+  ...words('merchant_id merchant_key return_url cancel_url notify_url fica_idnumber name_first name_last'),
+  ...words('email_address cell_number m_payment_id amount item_name item_description'),
   ...numbered('custom_int'),
   ...numbered('custom_str'),
-  ...['email_confirmation', 'confirmation_address', 'currency', 'payment_method', 'subscription_type', 'billing_date'],
-  ...['recurring_amount', 'frequency', 'cycles', 'subscription_notify_email', 'subscription_notify_webhook'],
-  ...['subscription_notify_buyer'],
+  ...words('email_confirmation confirmation_address currency payment_method subscription_type billing_date'),
+  ...words('recurring_amount frequency cycles subscription_notify_email subscription_notify_webhook'),
+  'subscription_notify_buyer',
 ];
 
 const LENGTHS: Readonly<Record<string, number>> = { m_payment_id: 100, item_name: 100, item_description: 255 };

@@ -2,12 +2,10 @@ import { rand, type Account, type Ledger, type Payment } from './simulator-model
 
 /** The account statement as CSV, money in and money back in the order it moved (payment-gateways.md 2.2). */
 
-const HEADER = [
-  ...['Date', 'Type', 'Sign', 'Party', 'Name', 'Description', 'Currency', 'Funding Type', 'Gross', 'Fee', 'Net'],
-  ...['Balance', 'M Payment ID', 'PF Payment ID'],
-  ...['custom str1', 'custom int1', 'custom str2', 'custom int2', 'custom str3', 'custom str4', 'custom str5'],
-  ...['custom int3', 'custom int4', 'custom int5'],
-];
+const HEADER = (
+  'Date,Type,Sign,Party,Name,Description,Currency,Funding Type,Gross,Fee,Net,Balance,M Payment ID,PF Payment ID,' +
+  'custom str1,custom int1,custom str2,custom int2,custom str3,custom str4,custom str5,custom int3,custom int4,custom int5'
+).split(',');
 
 interface Movement {
   readonly at: string;
@@ -64,12 +62,11 @@ function lineOf({ at, payment, type, grossCents, feeCents }: Movement, balance: 
   const [one, two, three, four, five] = payment.strings;
   const [first, second, third, fourth, fifth] = payment.integers;
   const custom = [one, first, two, second, three, four, five, third, fourth, fifth].map((value) => value ?? '');
-  return [
-    ...[at, type, grossCents < 0 ? 'DEBIT' : 'CREDIT', `${payment.nameFirst} ${payment.nameLast}`],
-    ...[payment.itemName, payment.itemDescription, payment.currency, 'CC'],
-    ...[rand(grossCents), rand(-feeCents), rand(grossCents - feeCents), grouped(balance)],
-    ...[payment.merchantPaymentId, String(payment.id), ...custom],
-  ];
+  const who = `${payment.nameFirst} ${payment.nameLast}`;
+  const what = [payment.itemName, payment.itemDescription, payment.currency, 'CC'];
+  const money = [rand(grossCents), rand(-feeCents), rand(grossCents - feeCents), grouped(balance)];
+  const ids = [payment.merchantPaymentId, String(payment.id)];
+  return [at, type, grossCents < 0 ? 'DEBIT' : 'CREDIT', who, ...what, ...money, ...ids, ...custom];
 }
 
 /** `22,574.02` */

@@ -5,7 +5,15 @@ import type { Identified, Simulator, SimulatorAnswer, SimulatorRequest, Simulato
 import { failure, json, operationOf, performApi } from './simulator-api.ts';
 import { checkOut, isPayment, payPage } from './simulator-checkout.ts';
 import { hooksOf, type Status } from './simulator-hooks.ts';
-import { AccountSettings, openLedger, rand, refundedCents, wallTime, type Ledger, type Payment } from './simulator-model.ts';
+import {
+  AccountSettings,
+  openLedger,
+  rand,
+  refundedCents,
+  wallTime,
+  type Ledger,
+  type Payment,
+} from './simulator-model.ts';
 import { readForm } from './simulator-signature.ts';
 
 /**
@@ -41,7 +49,7 @@ export function simulatePayfast(world: SimulatorWorld): Simulator {
       ledger.putAccount(id, parsed.data);
     },
     resetAccount: (id) => ledger.reset(id),
-    book: (account, limit) => ({ payments: ledger.payments(account).slice(-limit).reverse().map(bookEntry) }),
+    book: (account, limit) => ({ payments: ledger.payments(account).slice(-limit).toReversed().map(bookEntry) }),
   };
 }
 

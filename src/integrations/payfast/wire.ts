@@ -4,7 +4,11 @@ import { z } from 'zod';
  * PayFast's API answers as they come (payment-gateways.md 2.2, 2.9): booleans, the text "true", integers and objects
  * share `data.response`; amounts are cents as number or text; unknown fields are dropped.
  */
-const cents = z.union([z.string(), z.number()]).transform(String).pipe(z.string().regex(/^-?\d{1,15}$/)).transform(BigInt);
+const cents = z
+  .union([z.string(), z.number()])
+  .transform(String)
+  .pipe(z.string().regex(/^-?\d{1,15}$/))
+  .transform(BigInt);
 
 const Envelope = z.object({ data: z.object({ response: z.unknown() }) });
 
