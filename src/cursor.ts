@@ -43,12 +43,17 @@ export function decodeCursor(key: CursorKey, text: string, stream: CursorStream,
   const genuine = place !== null && timingSafeEqual(bytes.subarray(plain.length), mac(key, stream, plain));
   // Equal bytes may have several spellings in base64; only the one we gave out is taken.
   if (!genuine || bytes.toString('base64url') !== text) throw invalid('It is not of this tenant and journal');
-  if (place.position > head.position || place.platformPosition > head.platformPosition) throw invalid('It is beyond the head');
+  if (place.position > head.position || place.platformPosition > head.platformPosition)
+    throw invalid('It is beyond the head');
   return place;
 }
 
 function invalid(log: string): AppError {
-  return new AppError('CURSOR_INVALID', 'This cursor is not of this journal. Query the present state and go on from its cursor.', { log });
+  return new AppError(
+    'CURSOR_INVALID',
+    'This cursor is not of this journal. Query the present state and go on from its cursor.',
+    { log },
+  );
 }
 
 function mac(key: CursorKey, stream: CursorStream, plain: Buffer): Buffer {
@@ -82,5 +87,7 @@ function parse(plain: Buffer): CursorPlace | null {
     }
   }
   const [position, platformPosition, ...rest] = numbers;
-  return position !== undefined && platformPosition !== undefined && rest.length === 0 && shift === 0n ? { position, platformPosition } : null;
+  return position !== undefined && platformPosition !== undefined && rest.length === 0 && shift === 0n
+    ? { position, platformPosition }
+    : null;
 }

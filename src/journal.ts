@@ -59,6 +59,8 @@ export interface Feed {
 export interface StreamPlace {
   readonly epoch: string;
   readonly position: bigint;
+  /** Where the platform's stream stands. */
+  readonly platformPosition: bigint;
 }
 
 export interface JournalSubscription {

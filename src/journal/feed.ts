@@ -48,11 +48,18 @@ class StreamFeed implements Feed {
 }
 
 export function cursorBeyondHead(): AppError {
-  return new AppError('CURSOR_INVALID', 'This cursor is not of this journal. Query the present state and go on from its cursor.');
+  return new AppError(
+    'CURSOR_INVALID',
+    'This cursor is not of this journal. Query the present state and go on from its cursor.',
+  );
 }
 
 /** Scan, then live. The scan ends where the feed stands at one moment, and from there each batch begins where the last ended. */
-export function subscribe(reader: Reader, heads: HeadReader, subscription: JournalSubscription): AsyncGenerator<JournalEvent, void, void> {
+export function subscribe(
+  reader: Reader,
+  heads: HeadReader,
+  subscription: JournalSubscription,
+): AsyncGenerator<JournalEvent, void, void> {
   const signal = new Signal();
   const events = read(reader, heads, subscription, signal);
   // A generator that waits can't be ended from outside; the signal ends its wait first.

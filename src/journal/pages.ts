@@ -32,7 +32,12 @@ export class Pages {
     for (const key of this.#pages.keys()) if (key.startsWith(tenantId)) this.#pages.delete(key);
   }
 
-  #page(stream: TrackedStream, start: bigint, bound: bigint, platformPosition: bigint): Promise<readonly JournalEvent[]> {
+  #page(
+    stream: TrackedStream,
+    start: bigint,
+    bound: bigint,
+    platformPosition: bigint,
+  ): Promise<readonly JournalEvent[]> {
     const whole = start + BigInt(PAGE_SIZE) <= bound;
     // A page that still grows is shared only by those who want it up to the same place.
     const key = whole ? `${stream.tenantId}:${start}` : `${stream.tenantId}:${start}:${bound}`;
@@ -50,7 +55,9 @@ export class Pages {
   }
 
   async #read(stream: TrackedStream, start: bigint, platformPosition: bigint): Promise<readonly JournalEvent[]> {
-    const rows = await this.#gate.run(() => this.#lookUp<EventRow>(readStreams, [[stream.tenantId], [start.toString()], PAGE_SIZE]));
+    const rows = await this.#gate.run(() =>
+      this.#lookUp<EventRow>(readStreams, [[stream.tenantId], [start.toString()], PAGE_SIZE]),
+    );
     return rows.map((row) => eventOf(row, stream.epoch, platformPosition));
   }
 }

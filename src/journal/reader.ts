@@ -10,6 +10,7 @@ import { eventOf, readStreams, streamHeads, TrackedStream, type EventRow, type H
 export const PLATFORM_TENANT = '00000000-0000-4000-8000-000000000001';
 const READ_LIMIT = 500;
 const OPEN_TIMEOUT_MS = 5_000;
+const STREAMS_PER_PAUSED_MS = 100;
 /** The lag of an event is shown this long; a scrape comes more often. */
 const LAG_KEPT_MS = 30_000;
 /** Looks come every second; without one for longer the reader itself is behind. */
@@ -49,7 +50,10 @@ export class Reader {
   }
 
   get counts(): { streams: number; followers: number } {
-    return { streams: this.#streams.size, followers: [...this.#streams.values()].reduce((sum, stream) => sum + stream.followers.size, 0) };
+    return {
+      streams: this.#streams.size,
+      followers: [...this.#streams.values()].reduce((sum, stream) => sum + stream.followers.size, 0),
+    };
   }
 
   freshAtMs(tenantId: string): number | null {
@@ -88,7 +92,11 @@ export class Reader {
       this.#opening.set(tenantId, set);
       const timer = setTimeout(() => {
         set.delete(opening);
-        reject(new AppError('OVERLOADED', 'Live updates are not available at present. Please try again shortly.', { log: 'The journal could not be read in time' }));
+        reject(
+          new AppError('OVERLOADED', 'Live updates are not available at present. Please try again shortly.', {
+            log: 'The journal could not be read in time',
+          }),
+        );
       }, OPEN_TIMEOUT_MS);
       const settled = () => {
         clearTimeout(timer);
@@ -122,8 +130,8 @@ export class Reader {
     } finally {
       this.#looking = false;
     }
-    // At most every other moment is spent looking, however many streams there are and however often we are woken.
-    const pauseMs = Math.min(Math.max(this.#nowMs() - startedAtMs, 1), 250);
+    // The more streams there are the more a look costs: the share of the time spent looking is bounded, however often we are woken.
+    const pauseMs = 1 + this.#streams.size / STREAMS_PER_PAUSED_MS;
     if (this.#closed) return;
     this.#pause = setTimeout(() => {
       this.#pause = null;

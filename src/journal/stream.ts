@@ -43,7 +43,10 @@ export function eventOf(row: EventRow, epoch: string, platformPosition: bigint):
 }
 
 export function expired(): AppError {
-  return new AppError('CURSOR_EXPIRED', 'The journal no longer reaches back to this cursor. Query the present state and go on from its cursor.');
+  return new AppError(
+    'CURSOR_EXPIRED',
+    'The journal no longer reaches back to this cursor. Query the present state and go on from its cursor.',
+  );
 }
 
 /** One tenant's stream as this process reads it. */

@@ -6,7 +6,14 @@ import type { Asker, EndingCode, LiveDeps, LiveLimits, Transport } from './contr
 import type { Member } from './member.ts';
 
 /** Codes of a refusal that end a connection as they are; any other refusal is for us to try again. */
-const ENDING_CODES: ReadonlySet<string> = new Set(['TOKEN_EXPIRED', 'UNAUTHENTICATED', 'KEY_REVOKED', 'TENANT_INACTIVE', 'FORBIDDEN', 'NOT_FOUND']);
+const ENDING_CODES: ReadonlySet<string> = new Set([
+  'TOKEN_EXPIRED',
+  'UNAUTHENTICATED',
+  'KEY_REVOKED',
+  'TENANT_INACTIVE',
+  'FORBIDDEN',
+  'NOT_FOUND',
+]);
 const RECHECK_AFTER_MS = [50, 200, 1_000, 3_000];
 
 /** Whoever is connected, with what they may do now. Transports differ only in how bytes go out. */
@@ -47,7 +54,9 @@ export class Connection {
   /** Tenants whose events may concern the asker: the one worked in and, for platform staff, their own. */
   get tenantIds(): readonly string[] {
     const { actor, scope } = this.identity;
-    return 'homeTenantId' in actor && actor.homeTenantId !== scope.tenantId ? [scope.tenantId, actor.homeTenantId] : [scope.tenantId];
+    return 'homeTenantId' in actor && actor.homeTenantId !== scope.tenantId
+      ? [scope.tenantId, actor.homeTenantId]
+      : [scope.tenantId];
   }
 
   /** Of one session or, without one, of one key. */

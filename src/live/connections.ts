@@ -88,7 +88,8 @@ export class Connections implements JournalListener {
     let buffered = 0;
     for (const [connection, pace] of this.#all) {
       if (connection.isExpired(nowMs)) connection.end('TOKEN_EXPIRED');
-      else if (checkKeys && !('sessionId' in connection.identity.actor)) connection.recheck((work) => this.#rechecks.run(work));
+      else if (checkKeys && !('sessionId' in connection.identity.actor))
+        connection.recheck((work) => this.#rechecks.run(work));
       buffered += this.#watchPace(connection, pace);
     }
     if (buffered > this.#limits.allBuffersBytesMax) this.#relieve();
@@ -104,7 +105,8 @@ export class Connections implements JournalListener {
   }
 
   #relieve(): void {
-    for (const connection of this.#all.keys()) if (connection.transport.bufferedBytes() > HOLDING_BYTES) connection.cutOff();
+    for (const connection of this.#all.keys())
+      if (connection.transport.bufferedBytes() > HOLDING_BYTES) connection.cutOff();
   }
 }
 

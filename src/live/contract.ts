@@ -22,9 +22,7 @@ export interface GraphqlAnswer {
 }
 
 /** An operation that passed parsing, limits and validation and was charged for; or why it did not. */
-export type Prepared =
-  | { readonly errors: readonly (GraphQLFormattedError | GraphQLError)[] }
-  | PreparedOperation;
+export type Prepared = { readonly errors: readonly (GraphQLFormattedError | GraphQLError)[] } | PreparedOperation;
 
 export interface PreparedOperation {
   readonly kind: 'query' | 'mutation' | 'subscription';
@@ -110,7 +108,18 @@ export interface LiveDeps {
 }
 
 /** Why a connection is ended by us. */
-export type EndingCode = 'TOKEN_EXPIRED' | 'UNAUTHENTICATED' | 'KEY_REVOKED' | 'TENANT_INACTIVE' | 'FORBIDDEN' | 'NOT_FOUND' | 'RATE_LIMITED' | 'OVERLOADED' | 'INTERNAL' | 'SLOW_CONSUMER' | 'GOING_AWAY';
+export type EndingCode =
+  | 'TOKEN_EXPIRED'
+  | 'UNAUTHENTICATED'
+  | 'KEY_REVOKED'
+  | 'TENANT_INACTIVE'
+  | 'FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'RATE_LIMITED'
+  | 'OVERLOADED'
+  | 'INTERNAL'
+  | 'SLOW_CONSUMER'
+  | 'GOING_AWAY';
 
 export interface Ending {
   readonly code: EndingCode;

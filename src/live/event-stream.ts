@@ -29,15 +29,26 @@ const ENDED: Readonly<Record<Ending['code'], string>> = {
  * before execution are answered with 400 and JSON; what ends a subscription later is its last `next`, with code and cursor.
  * @returns when the response is over
  */
-export async function serveEventStream(parts: LiveParts, request: IncomingMessage, response: ServerResponse, params: GraphqlParams, asker: Asker): Promise<void> {
+export async function serveEventStream(
+  parts: LiveParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  params: GraphqlParams,
+  asker: Asker,
+): Promise<void> {
   const { deps, limits, hub, connections } = parts;
   const prepared = await deps.engine.prepare(params, asker);
   if ('errors' in prepared) return refuse(response, prepared.errors as readonly GraphQLFormattedError[]);
   // Whatever changes something must not be reachable by a link.
   if (request.method === 'GET' && prepared.kind === 'mutation') {
-    return refuse(response, [{ message: 'Mutations must be sent by POST.', extensions: { code: 'INVALID_INPUT' } }], 405);
+    return refuse(
+      response,
+      [{ message: 'Mutations must be sent by POST.', extensions: { code: 'INVALID_INPUT' } }],
+      405,
+    );
   }
-  if (connections.size >= limits.connectionsMax) return refuse(response, [{ message: 'Too many connections are open.', extensions: { code: 'OVERLOADED' } }], 503);
+  if (connections.size >= limits.connectionsMax)
+    return refuse(response, [{ message: 'Too many connections are open.', extensions: { code: 'OVERLOADED' } }], 503);
   const stream = new EventStream(response, limits.closeTimeoutMs);
   stream.open(limits.keepAliveMs);
   if (prepared.kind !== 'subscription') {
@@ -93,7 +104,10 @@ class EventStream implements Transport, Sink {
     });
     // So that the client knows at once that it is connected.
     this.#response.write(':\n\n');
-    this.#keepAlive = setInterval(() => void (this.#response.writableLength === 0 && this.#response.write(':\n\n')), keepAliveMs);
+    this.#keepAlive = setInterval(
+      () => void (this.#response.writableLength === 0 && this.#response.write(':\n\n')),
+      keepAliveMs,
+    );
   }
 
   onGone(listener: () => void): void {
@@ -102,7 +116,8 @@ class EventStream implements Transport, Sink {
   }
 
   next(payload: Buffer): void {
-    if (!this.#gone && !this.#response.writableEnded) this.#response.write(Buffer.concat([NEXT, payload, END_OF_EVENT]));
+    if (!this.#gone && !this.#response.writableEnded)
+      this.#response.write(Buffer.concat([NEXT, payload, END_OF_EVENT]));
   }
 
   fail(error: GraphQLFormattedError): void {
@@ -121,7 +136,9 @@ class EventStream implements Transport, Sink {
   end({ code, cursor }: Ending): void {
     // The closed list of codes has no word for a slow reader or a restart: both mean to come back.
     const shown = code === 'SLOW_CONSUMER' || code === 'GOING_AWAY' ? 'OVERLOADED' : code;
-    this.finish({ errors: [{ message: ENDED[code], extensions: { code: shown, reason: code, ...(cursor !== null && { cursor }) } }] });
+    this.finish({
+      errors: [{ message: ENDED[code], extensions: { code: shown, reason: code, ...(cursor !== null && { cursor }) } }],
+    });
   }
 
   bufferedBytes(): number {

@@ -1,4 +1,10 @@
-import { createSourceEventStream, executeSubscriptionEvent, validateSubscriptionArgs, type ExecutionResult, type GraphQLFormattedError } from 'graphql';
+import {
+  createSourceEventStream,
+  executeSubscriptionEvent,
+  validateSubscriptionArgs,
+  type ExecutionResult,
+  type GraphQLFormattedError,
+} from 'graphql';
 
 import type { Identity } from '../auth.ts';
 import { encodeCursor, type CursorKey } from '../cursor.ts';
@@ -30,7 +36,13 @@ export class Refusal extends Error {
 }
 
 /** Asks the subscription's field what to watch: this is where rights, ids and the cursor are checked. @throws Refusal */
-export async function beginExecution(engine: LiveEngine, key: CursorKey, operation: PreparedOperation, params: GraphqlParams, identity: Identity): Promise<Execution> {
+export async function beginExecution(
+  engine: LiveEngine,
+  key: CursorKey,
+  operation: PreparedOperation,
+  params: GraphqlParams,
+  identity: Identity,
+): Promise<Execution> {
   const context = engine.openContext(identity);
   try {
     const args = validateSubscriptionArgs({
@@ -52,17 +64,28 @@ export async function beginExecution(engine: LiveEngine, key: CursorKey, operati
 
 function refusalOf(engine: LiveEngine, source: AsyncIterable<unknown> | ExecutionResult): Error {
   const errors = 'errors' in source ? source.errors : undefined;
-  return errors ? new Refusal(errors.map((error) => engine.mask(error))) : new Error('A subscription field gave no Watch.');
+  return errors
+    ? new Refusal(errors.map((error) => engine.mask(error)))
+    : new Error('A subscription field gave no Watch.');
 }
 
-async function resultFor(engine: LiveEngine, key: CursorKey, args: SubscriptionArgs, identity: Identity, event: JournalEvent): Promise<Buffer> {
+async function resultFor(
+  engine: LiveEngine,
+  key: CursorKey,
+  args: SubscriptionArgs,
+  identity: Identity,
+  event: JournalEvent,
+): Promise<Buffer> {
   for (const delayMs of [...RETRY_AFTER_MS, null]) {
     const { data, errors } = await execute(engine, args, identity, event);
     const passing = errors?.find((error) => PASSING.has(error.extensions?.['code']));
-    if (!passing || (delayMs === null && passing.extensions?.['code'] === 'INTERNAL')) return serialise(key, event, data, errors);
+    if (!passing || (delayMs === null && passing.extensions?.['code'] === 'INTERNAL'))
+      return serialise(key, event, data, errors);
     if (delayMs !== null) await new Promise((resolve) => setTimeout(resolve, delayMs));
   }
-  throw new AppError('OVERLOADED', 'The service is busy. Please resume from the cursor shortly.', { log: 'A subscription event could not be executed' });
+  throw new AppError('OVERLOADED', 'The service is busy. Please resume from the cursor shortly.', {
+    log: 'A subscription event could not be executed',
+  });
 }
 
 async function execute(engine: LiveEngine, args: SubscriptionArgs, identity: Identity, event: JournalEvent) {
@@ -76,6 +99,13 @@ async function execute(engine: LiveEngine, args: SubscriptionArgs, identity: Ide
 }
 
 // A result with errors may lack the event's own cursor, so that it stands beside it: the client must be able to go on after it.
-function serialise(key: CursorKey, event: JournalEvent, data: unknown, errors: readonly GraphQLFormattedError[] | undefined): Buffer {
-  return Buffer.from(JSON.stringify(errors ? { data, errors, extensions: { cursor: encodeCursor(key, event, event) } } : { data }));
+function serialise(
+  key: CursorKey,
+  event: JournalEvent,
+  data: unknown,
+  errors: readonly GraphQLFormattedError[] | undefined,
+): Buffer {
+  return Buffer.from(
+    JSON.stringify(errors ? { data, errors, extensions: { cursor: encodeCursor(key, event, event) } } : { data }),
+  );
 }

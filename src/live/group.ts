@@ -27,8 +27,9 @@ export interface GroupOptions {
   readonly key: string;
   readonly execution: Execution;
   readonly feed: Feed;
-  /** Bounds the executions of all groups together, so that they leave connections to requests. */
-  readonly gate: Gate;
+  /** Bound the executions of all groups together. */
+  readonly liveGate: Gate;
+  readonly catchUpGate: Gate;
   readonly nowMs: () => number;
   readonly onExecuted: () => void;
   readonly onSent: (count: number) => void;
@@ -74,19 +75,25 @@ export class Group {
   offer(event: JournalEvent): void {
     if (this.#live.size === 0 || !isAbout(this.filter, event)) return;
     if (this.#queue.length >= QUEUE_MAX) {
-      this.#failLive(new AppError('OVERLOADED', 'The service can not keep up at present. Please resume from the cursor shortly.'));
+      this.#failLive(
+        new AppError('OVERLOADED', 'The service can not keep up at present. Please resume from the cursor shortly.'),
+      );
       return;
     }
     this.#queue.push({ event, result: null });
     if (!this.#running) void this.#run();
   }
 
-  /** The result for an event, executed now unless it just was. */
-  resultFor(event: JournalEvent): Promise<Buffer> {
+  /** The result for an event of the past, executed now unless it just was. */
+  pastResultFor(event: JournalEvent): Promise<Buffer> {
+    return this.#resultFor(event, this.#options.catchUpGate);
+  }
+
+  #resultFor(event: JournalEvent, gate: Gate): Promise<Buffer> {
     const nowMs = this.#options.nowMs();
     const kept = this.#kept.get(event.position);
     if (kept && nowMs - kept.atMs < RESULT_KEPT_MS) return kept.result;
-    const result = this.#options.gate.run(() => {
+    const result = gate.run(() => {
       this.#options.onExecuted();
       return this.#options.execution.resultFor(event);
     });
@@ -107,7 +114,8 @@ export class Group {
   async #run(): Promise<void> {
     this.#running = true;
     for (let first = this.#queue[0]; first; first = this.#queue[0]) {
-      for (const queued of this.#queue.slice(0, AHEAD)) queued.result ??= this.resultFor(queued.event);
+      for (const queued of this.#queue.slice(0, AHEAD))
+        queued.result ??= this.#resultFor(queued.event, this.#options.liveGate);
       try {
         const payload = await first.result!;
         if (this.#queue[0] === first) this.#deliver(first.event.position, payload);

@@ -4,14 +4,25 @@ import { AppError } from '../errors.ts';
 import type { Feed, Follower, Journal, JournalEvent } from '../journal.ts';
 import { Gate } from '../journal/gate.ts';
 import type { Connection } from './connection.ts';
-import { LIVE_LIMITS, type GraphqlParams, type LiveDeps, type LiveLimits, type PreparedOperation, type Sink } from './contract.ts';
+import {
+  LIVE_LIMITS,
+  type GraphqlParams,
+  type LiveDeps,
+  type LiveLimits,
+  type PreparedOperation,
+  type Sink,
+} from './contract.ts';
 import { beginExecution, Refusal, type Execution } from './execution.ts';
 import { Group } from './group.ts';
 import { Member } from './member.ts';
 import { shareKey } from './share-key.ts';
 import { WatchIndex } from '../journal/watch.ts';
 
-const EXECUTIONS_AT_ONCE_MAX = 6;
+/** Reads of events, so that they leave connections to requests. Who catches up must not hold up who is live. */
+const LIVE_AT_ONCE_MAX = 6;
+const CATCH_UP_AT_ONCE_MAX = 3;
+/** Thousands who come back at once wait for each other here, instead of being refused by the pool. */
+const BEGINNINGS_AT_ONCE_MAX = 6;
 
 /** One tenant's feed and the groups that live on it. It is given back when the last group is gone. */
 class TenantFeed implements Follower {
@@ -45,7 +56,9 @@ export class Hub {
   readonly #deps: LiveDeps;
   readonly #limits: LiveLimits;
   readonly #feeds = new Map<string, TenantFeed>();
-  readonly #gate = new Gate(EXECUTIONS_AT_ONCE_MAX);
+  readonly #liveGate = new Gate(LIVE_AT_ONCE_MAX);
+  readonly #catchUpGate = new Gate(CATCH_UP_AT_ONCE_MAX);
+  readonly #beginnings = new Gate(BEGINNINGS_AT_ONCE_MAX);
   readonly #counts = new Map<string, number>();
 
   constructor(deps: LiveDeps) {
@@ -57,13 +70,20 @@ export class Hub {
    * A subscription that begins to deliver when `start` is called on what is returned.
    * @throws Refusal with errors fit to be shown
    */
-  async subscribe(connection: Connection, operation: PreparedOperation, params: GraphqlParams, sink: Sink): Promise<Member> {
+  async subscribe(
+    connection: Connection,
+    operation: PreparedOperation,
+    params: GraphqlParams,
+    sink: Sink,
+  ): Promise<Member> {
     const names = [`tenant ${connection.identity.scope.tenantId}`, `identity ${connection.identityName}`];
     this.#hold(connection, names);
     try {
       const { engine, cursorKey } = this.#deps;
       await connection.cleared();
-      const execution = await beginExecution(engine, cursorKey, operation, params, connection.identity);
+      const execution = await this.#beginnings.run(() =>
+        beginExecution(engine, cursorKey, operation, params, connection.identity),
+      );
       const key = shareKey(operation, params, connection.identity);
       return await this.#join(connection, execution, key, sink, names);
     } catch (error) {
@@ -72,13 +92,23 @@ export class Hub {
     }
   }
 
-  async #join(connection: Connection, execution: Execution, key: string, sink: Sink, names: readonly string[]): Promise<Member> {
+  async #join(
+    connection: Connection,
+    execution: Execution,
+    key: string,
+    sink: Sink,
+    names: readonly string[],
+  ): Promise<Member> {
     const { filter, start } = execution.watch;
     const tenantFeed = this.#feed(filter.tenantId);
     try {
       const feed = await tenantFeed.opened;
       // Whatever was awaited, from here to the member's place in its group nothing is.
-      if (feed.epoch !== start.epoch) throw new AppError('CURSOR_INVALID', 'The journal was reset. Query the present state and go on from its cursor.');
+      if (feed.epoch !== start.epoch)
+        throw new AppError(
+          'CURSOR_INVALID',
+          'The journal was reset. Query the present state and go on from its cursor.',
+        );
       if (connection.ended) throw new AppError('UNAUTHENTICATED', 'The connection has ended.');
       const group = tenantFeed.groups.get(key) ?? this.#begin(tenantFeed, feed, key, execution);
       return this.#enter(tenantFeed, group, connection, sink, start.position, names);
@@ -88,7 +118,14 @@ export class Hub {
     }
   }
 
-  #enter(tenantFeed: TenantFeed, group: Group, connection: Connection, sink: Sink, after: bigint, names: readonly string[]): Member {
+  #enter(
+    tenantFeed: TenantFeed,
+    group: Group,
+    connection: Connection,
+    sink: Sink,
+    after: bigint,
+    names: readonly string[],
+  ): Member {
     const member = new Member({
       group,
       connection,
@@ -109,7 +146,8 @@ export class Hub {
       key,
       execution,
       feed,
-      gate: this.#gate,
+      liveGate: this.#liveGate,
+      catchUpGate: this.#catchUpGate,
       nowMs: () => this.#deps.clock.now().getTime(),
       onExecuted: () => this.#deps.metrics.eventsExecuted(1),
       onSent: (count) => this.#deps.metrics.messagesSent(count),

@@ -10,7 +10,12 @@ export interface Live {
   /** Serves WebSockets on /graphql of this server: the graphql-transport-ws protocol, connection_init `{ apiKey, authorization }`. */
   attach(server: Server): void;
   /** Answers a request that accepts text/event-stream ("distinct connections mode"); headers for CORS were set by the caller. */
-  handleEventStream(request: IncomingMessage, response: ServerResponse, params: GraphqlParams, asker: Asker): Promise<void>;
+  handleEventStream(
+    request: IncomingMessage,
+    response: ServerResponse,
+    params: GraphqlParams,
+    asker: Asker,
+  ): Promise<void>;
   /** Ends all subscriptions, each told where to go on, and returns when all connections are closed (OPS-5). */
   close(): Promise<void>;
 }

@@ -109,7 +109,7 @@ export class Member {
     }
     for (const event of await feed.read(this.#covered, SCAN_SIZE)) {
       if (isAbout(this.group.filter, event)) {
-        const payload = await this.group.resultFor(event);
+        const payload = await this.group.pastResultFor(event);
         if (this.#stopped || connection.suspended) return false;
         this.#options.sink.next(payload);
         this.#options.onSent(1);

@@ -17,7 +17,11 @@ export function shareKey({ text, document }: PreparedOperation, params: GraphqlP
   const variables = Object.entries(params.variables ?? {})
     .filter(([name]) => !ignored.has(name))
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return hash('sha256', JSON.stringify([text, params.operationName ?? null, variables, scope.tenantId, actor.kind, who]), 'base64url');
+  return hash(
+    'sha256',
+    JSON.stringify([text, params.operationName ?? null, variables, scope.tenantId, actor.kind, who]),
+    'base64url',
+  );
 }
 
 const known = new WeakMap<DocumentNode, ReadonlySet<string>>();

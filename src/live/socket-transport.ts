@@ -5,7 +5,16 @@ import { WebSocket } from 'ws';
 import type { Ending, EndingCode, Transport } from './contract.ts';
 
 const LITTLE_BYTES = 64 * 1024;
-const CLOSE_CODES: Readonly<Partial<Record<EndingCode, number>>> = { GOING_AWAY: 1001, SLOW_CONSUMER: 1013, OVERLOADED: 1013, RATE_LIMITED: 1013, INTERNAL: 1011, TENANT_INACTIVE: 4403, FORBIDDEN: 4403, NOT_FOUND: 4403 };
+const CLOSE_CODES: Readonly<Partial<Record<EndingCode, number>>> = {
+  GOING_AWAY: 1001,
+  SLOW_CONSUMER: 1013,
+  OVERLOADED: 1013,
+  RATE_LIMITED: 1013,
+  INTERNAL: 1011,
+  TENANT_INACTIVE: 4403,
+  FORBIDDEN: 4403,
+  NOT_FOUND: 4403,
+};
 const UNAUTHORIZED = 4401;
 
 /** 1001 and 1013: come back; 4401: with other credentials; 4403: not at all for now. */

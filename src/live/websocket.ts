@@ -7,6 +7,7 @@ import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 
 import type { IdentityRequest } from '../auth.ts';
 import { AppError } from '../errors.ts';
+import { Gate } from '../journal/gate.ts';
 import { Connection } from './connection.ts';
 import type { Connections } from './connections.ts';
 import type { EndingCode, GraphqlAnswer, GraphqlParams, LiveDeps, LiveLimits } from './contract.ts';
@@ -34,6 +35,7 @@ interface Extra {
 type Init = Record<string, unknown>;
 type Socket = SocketContext<Init, Extra>;
 const OPERATION_ID_LENGTH_MAX = 128;
+const ARRIVALS_AT_ONCE_MAX = 6;
 
 /** What became of an operation, for graphql-ws to send or to hold. */
 interface Work {
@@ -51,6 +53,8 @@ export class WebSockets {
   readonly #sockets = new Set<WebSocket>();
   readonly #server: WebSocketServer;
   readonly #protocol: ReturnType<typeof makeServer<Init, Extra>>;
+  // As with subscriptions: who comes back in a crowd waits, and is not refused.
+  readonly #arrivals = new Gate(ARRIVALS_AT_ONCE_MAX);
   #refusing = false;
 
   constructor(parts: LiveParts) {
@@ -71,7 +75,8 @@ export class WebSockets {
       socket.on('error', () => socket.destroy());
       const path = (request.url ?? '').split('?')[0];
       if (path !== '/graphql') return refuseUpgrade(socket, '404 Not Found');
-      if (this.#refusing || this.#sockets.size >= this.#parts.limits.connectionsMax) return refuseUpgrade(socket, '503 Service Unavailable');
+      if (this.#refusing || this.#sockets.size >= this.#parts.limits.connectionsMax)
+        return refuseUpgrade(socket, '503 Service Unavailable');
       this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#opened(webSocket, request, socket));
     });
   }
@@ -82,8 +87,11 @@ export class WebSockets {
 
   /** Closes who is left (those without connection_init) and returns when all are gone. */
   async closed(): Promise<void> {
-    const closing = [...this.#sockets].map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())));
-    for (const socket of this.#sockets) socket.close(closeCodeOf('GOING_AWAY'), closeReason({ code: 'GOING_AWAY', cursor: null }));
+    const closing = [...this.#sockets].map(
+      (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
+    );
+    for (const socket of this.#sockets)
+      socket.close(closeCodeOf('GOING_AWAY'), closeReason({ code: 'GOING_AWAY', cursor: null }));
     const impatient = setTimeout(() => {
       for (const socket of this.#sockets) socket.terminate();
     }, this.#parts.limits.closeTimeoutMs);
@@ -103,7 +111,8 @@ export class WebSockets {
         send: (text) => {
           transport.send(text);
           // Answers to a flood of pings that nobody reads wait like events do.
-          if (transport.bufferedBytes() > limits.bufferBytesMax) extra.connection ? extra.connection.cutOff() : socket.terminate();
+          if (transport.bufferedBytes() > limits.bufferBytesMax)
+            extra.connection ? extra.connection.cutOff() : socket.terminate();
         },
         close: (code, reason) => socket.close(code, reason),
         onMessage: (listener) => (receive = listener),
@@ -132,7 +141,8 @@ export class WebSockets {
       connectionInitWaitTimeout: this.#parts.limits.initTimeoutMs,
       onConnect: (socket) => this.#connect(socket),
       onSubscribe: async (socket, id, params) => {
-        if (id.length > OPERATION_ID_LENGTH_MAX) return [new GraphQLError('The id of the operation is too long.', { extensions: { code: 'INVALID_INPUT' } })];
+        if (id.length > OPERATION_ID_LENGTH_MAX)
+          return [new GraphQLError('The id of the operation is too long.', { extensions: { code: 'INVALID_INPUT' } })];
         try {
           const work = await this.#prepare(socket.extra, id, params);
           return { schema: this.#parts.deps.engine.schema, ...work.parsed, contextValue: work };
@@ -144,7 +154,8 @@ export class WebSockets {
       subscribe: (args) => (args.contextValue as Work).subscription! as never,
       // Already masked and complete; graphql-ws would make it over.
       onNext: (_socket, _id, _params, _args, result) => result as never,
-      onError: (_socket, _id, _params, errors) => errors.map((error) => (error.cause instanceof Refusal ? error.cause.errors[0]! : error.toJSON())),
+      onError: (_socket, _id, _params, errors) =>
+        errors.map((error) => (error.cause instanceof Refusal ? error.cause.errors[0]! : error.toJSON())),
     };
   }
 
@@ -153,7 +164,7 @@ export class WebSockets {
     const request = identityRequest(extra.request, connectionParams ?? {}, deps.isOwnOrigin);
     const address = extra.request.socket.remoteAddress ?? '';
     try {
-      const identity = await deps.identify(request, address);
+      const identity = await this.#arrivals.run(() => deps.identify(request, address));
       if (extra.transport.isClosed) return false;
       extra.connection = new Connection(deps, limits, extra.transport, { identity, request, address });
       connections.add(extra.connection);
@@ -168,7 +179,8 @@ export class WebSockets {
   async #prepare(extra: Extra, id: string, params: GraphqlParams): Promise<Work> {
     const { deps, hub, limits } = this.#parts;
     const connection = extra.connection!;
-    if (extra.operations >= limits.subscriptionsPerConnectionMax) throw new AppError('RATE_LIMITED', 'Too many operations are under way on this connection.');
+    if (extra.operations >= limits.subscriptionsPerConnectionMax)
+      throw new AppError('RATE_LIMITED', 'Too many operations are under way on this connection.');
     let counted = true;
     extra.operations += 1;
     const over = () => {
@@ -205,10 +217,16 @@ function asGraphQLError(error: GraphQLFormattedError | GraphQLError): GraphQLErr
 }
 
 /** connection_init first, then the headers of the upgrade, for clients that can set them. Nothing is ever read from a cookie. */
-function identityRequest({ headers }: IncomingMessage, init: Init, isOwnOrigin: (origin: string) => boolean): IdentityRequest {
+function identityRequest(
+  { headers }: IncomingMessage,
+  init: Init,
+  isOwnOrigin: (origin: string) => boolean,
+): IdentityRequest {
   const given = new Map(Object.entries(init).map(([name, value]) => [name.toLowerCase(), value]));
   const find = (...names: string[]): string | null => {
-    const value = names.map((name) => given.get(name) ?? headers[name]).find((found) => typeof found === 'string' && found !== '');
+    const value = names
+      .map((name) => given.get(name) ?? headers[name])
+      .find((found) => typeof found === 'string' && found !== '');
     return (value as string | undefined) ?? null;
   };
   const origin = headers.origin ?? null;

@@ -29,15 +29,13 @@ export function watchOrders(ctx: Context, args: WatchArguments): Promise<Watch> 
 }
 
 const ORDER_IS_THERE = 'select 1 as found from orders where tenant_id = current_tenant() and id = $1';
-const NOTHING = 'select 1 as found';
 
 async function watch(ctx: Context, eventType: keyof EventPayloads, { orderId, after }: WatchArguments): Promise<Watch> {
   const order = orderId ? idOf('Order', orderId, ['orderId']) : null;
-  // One snapshot says whether the order is the caller's and where the journal stands: "from now" is pinned before the answer.
-  const found = order ? await ctx.reads.query(ORDER_IS_THERE, [order]) : await ctx.reads.query(NOTHING);
-  if (found.length === 0) throw notFound('order', ['orderId']);
-  const head = ctx.reads.head;
-  if (!head) throw new Error('A snapshot without a head.');
+  if (order !== null && (await ctx.reads.query(ORDER_IS_THERE, [order])).length === 0)
+    throw notFound('order', ['orderId']);
+  // "From now" is pinned before the answer. Those who subscribe at once share the question.
+  const head = await ctx.app.journal.head(ctx.scope.tenantId);
   const stream = { tenantId: ctx.scope.tenantId, epoch: head.epoch };
   const place = after ? decodeCursor(ctx.app.vault, after, stream, head) : head;
   return new Watch(

@@ -36,14 +36,19 @@ test('a cursor with any one character changed, added or left out is CURSOR_INVAL
     `${text.slice(0, index)} ${text.slice(index)}`,
   ]);
   for (const wrong of [...spoilt, '', '=', 'x'.repeat(100_000), `${text}=`]) {
-    expect(() => decodeCursor(key, wrong, stream, head), wrong.slice(0, 60)).toThrow(expect.objectContaining({ code: 'CURSOR_INVALID' }));
+    expect(() => decodeCursor(key, wrong, stream, head), wrong.slice(0, 60)).toThrow(
+      expect.objectContaining({ code: 'CURSOR_INVALID' }),
+    );
   }
 });
 
 test('a cursor from beyond the head of either stream is CURSOR_INVALID', () => {
   const text = encodeCursor(key, stream, { position: 5n, platformPosition: 3n });
   expect(decodeCursor(key, text, stream, { position: 5n, platformPosition: 3n }).position).toBe(5n);
-  for (const short of [{ position: 4n, platformPosition: 3n }, { position: 5n, platformPosition: 2n }]) {
+  for (const short of [
+    { position: 4n, platformPosition: 3n },
+    { position: 5n, platformPosition: 2n },
+  ]) {
     expect(() => decodeCursor(key, text, stream, short)).toThrow(expect.objectContaining({ code: 'CURSOR_INVALID' }));
   }
 });

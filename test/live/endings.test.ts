@@ -10,7 +10,12 @@ let stage: Stage;
 let tenantId: string;
 beforeAll(async () => {
   world = await World.create();
-  stage = await Stage.open(world, { bufferBytesMax: 64 * 1024, subscriptionsPerConnectionMax: 3, initTimeoutMs: 200, closeTimeoutMs: 500 });
+  stage = await Stage.open(world, {
+    bufferBytesMax: 64 * 1024,
+    subscriptionsPerConnectionMax: 3,
+    initTimeoutMs: 200,
+    closeTimeoutMs: 500,
+  });
   tenantId = await world.tenant();
 });
 afterAll(async () => {
@@ -38,7 +43,8 @@ async function watch(connection: Record<string, unknown>, variables = {}) {
 }
 
 /** Subscribes from the cursor and gives what comes, so far as it is awaited. */
-const resume = (connection: Record<string, unknown>, after: string | undefined) => Tape.begun(stage, stage.socketClient(connection), WATCH_ORDERS, { after });
+const resume = (connection: Record<string, unknown>, after: string | undefined) =>
+  Tape.begun(stage, stage.socketClient(connection), WATCH_ORDERS, { after });
 
 test('when the access token expires the socket is closed with 4401 and the last cursor, and a new token goes on from there', async () => {
   const customer = await stage.person(tenantId);
@@ -117,7 +123,11 @@ test('a tenant that is switched off closes all its sockets with 4403', async () 
   await world.admin('update tenants set active = false where id = $1', [home]);
   await world.write(home, 'tenant.changed', { v: 1 }, home);
   stage.running.app.journal.wake();
-  expect(await closing()).toMatchObject({ closeCode: 4403, code: 'TENANT_INACTIVE', cursor: expect.any(String) as string });
+  expect(await closing()).toMatchObject({
+    closeCode: 4403,
+    code: 'TENANT_INACTIVE',
+    cursor: expect.any(String) as string,
+  });
 });
 
 test('who does not read is cut off, and resumes with nothing lost', async () => {
@@ -135,7 +145,11 @@ test('who does not read is cut off, and resumes with nothing lost', async () => 
     await world.writeMany(home, 200, orderId);
     written += 200;
     stage.running.app.journal.wake();
-    await until(async () => (await slow()) > before || (await stage.running.app.metrics.subscriptionMessages.get()).values[0]!.value >= written).toBe(true);
+    await until(
+      async () =>
+        (await slow()) > before ||
+        (await stage.running.app.metrics.subscriptionMessages.get()).values[0]!.value >= written,
+    ).toBe(true);
   }
   await until(() => openSubscriptions(stage)).toBe(openBefore - 1);
   socket.resume();
@@ -181,13 +195,27 @@ test('a socket that does not introduce itself is closed, as is one with a wrong 
     });
   expect(await close(stage.wsUrl, 'graphql-transport-ws')).toBe(4408);
   expect(await close(stage.wsUrl.replace('/graphql', '/other'), 'graphql-transport-ws')).toBe(404);
-  expect(await close(stage.wsUrl, 'graphql-transport-ws', { type: 'connection_init', payload: { authorization: 'Bearer a.b.c' } })).toBe(4401);
-  expect(await close(stage.wsUrl, 'graphql-transport-ws', { type: 'connection_init', payload: { apiKey: 'sk_test_unknownunknownunknown' } })).toBe(4401);
-  expect(await close(stage.wsUrl, 'graphql-transport-ws', { type: 'subscribe', id: '1', payload: { query: WATCH_ORDERS } })).toBe(4401);
+  expect(
+    await close(stage.wsUrl, 'graphql-transport-ws', {
+      type: 'connection_init',
+      payload: { authorization: 'Bearer a.b.c' },
+    }),
+  ).toBe(4401);
+  expect(
+    await close(stage.wsUrl, 'graphql-transport-ws', {
+      type: 'connection_init',
+      payload: { apiKey: 'sk_test_unknownunknownunknown' },
+    }),
+  ).toBe(4401);
+  expect(
+    await close(stage.wsUrl, 'graphql-transport-ws', { type: 'subscribe', id: '1', payload: { query: WATCH_ORDERS } }),
+  ).toBe(4401);
 });
 
 test('a foreign origin is refused before anything is executed, a listed one is let in', async () => {
-  await world.admin(`update portal_configs set cors_origins = '{https://shop.example}' where tenant_id = $1`, [tenantId]);
+  await world.admin(`update portal_configs set cors_origins = '{https://shop.example}' where tenant_id = $1`, [
+    tenantId,
+  ]);
   await world.write(tenantId, 'tenant.changed', { v: 1 }, tenantId);
   stage.running.app.journal.wake();
   const { key } = await stage.key(tenantId, 'PUBLISHABLE');
@@ -195,7 +223,10 @@ test('a foreign origin is refused before anything is executed, a listed one is l
     new Promise<string>((resolve) => {
       const socket = new WebSocket(stage.wsUrl, 'graphql-transport-ws', { origin });
       socket.on('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { apiKey: key } })));
-      socket.on('message', (data: Buffer) => (resolve((JSON.parse(data.toString()) as { type: string }).type), socket.close()));
+      socket.on(
+        'message',
+        (data: Buffer) => (resolve((JSON.parse(data.toString()) as { type: string }).type), socket.close()),
+      );
       socket.on('close', (code, reason) => resolve(`${code} ${String(reason)}`));
     });
   await until(() => enter('https://shop.example')).toBe('connection_ack');
@@ -235,7 +266,9 @@ async function rawSubscription(person: Person) {
   const socket = new WebSocket(stage.wsUrl, 'graphql-transport-ws');
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   const long = 'a'.repeat(1000);
-  socket.on('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } })));
+  socket.on('open', () =>
+    socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } })),
+  );
   socket.on('message', (data: Buffer) => {
     const message = JSON.parse(data.toString()) as { type: string; payload: { data: { event: { cursor: string } } } };
     if (message.type === 'connection_ack') {

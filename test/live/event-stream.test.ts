@@ -18,11 +18,17 @@ afterAll(async () => {
 });
 
 const bearer = (person: Person) => ({ authorization: `Bearer ${person.token}` });
-const fresh = async (person: Person) => ({ authorization: `Bearer ${(await stage.running.app.auth.issueAccessToken(person)).token}` });
+const fresh = async (person: Person) => ({
+  authorization: `Bearer ${(await stage.running.app.auth.issueAccessToken(person)).token}`,
+});
 const post = (headers: Record<string, string>, body: object) =>
-  fetch(stage.url, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers }, body: JSON.stringify(body) });
+  fetch(stage.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
+    body: JSON.stringify(body),
+  });
 
-test('the stock client is told of a customer\'s own orders, resumes from a cursor, and its end frees what it held', async () => {
+test("the stock client is told of a customer's own orders, resumes from a cursor, and its end frees what it held", async () => {
   const [customer, other] = [await stage.person(tenantId), await stage.person(tenantId)];
   const orderId = await stage.order(customer);
   const tape = await Tape.begun(stage, stage.streamClient(bearer(customer)), WATCH_ORDERS);
@@ -32,7 +38,10 @@ test('the stock client is told of a customer\'s own orders, resumes from a curso
   tape.stop();
   await until(() => openSubscriptions(stage)).toBe(0);
   await stage.move(customer, orderId, 'PAID');
-  const resumed = await Tape.begun(stage, stage.streamClient(bearer(customer)), WATCH_ORDERS, { after: tape.lastCursor, orderId: orderGlobalId(orderId) });
+  const resumed = await Tape.begun(stage, stage.streamClient(bearer(customer)), WATCH_ORDERS, {
+    after: tape.lastCursor,
+    orderId: orderGlobalId(orderId),
+  });
   await until(() => resumed.statuses).toEqual(['PAID']);
   resumed.stop();
   await until(() => openSubscriptions(stage)).toBe(0);
@@ -49,7 +58,9 @@ test('an expired token ends the stream with a last message that holds code and c
   const last = tape.results.at(-1)!.errors![0]!;
   expect(last.extensions).toEqual({ code: 'TOKEN_EXPIRED', reason: 'TOKEN_EXPIRED', cursor: tape.lastCursor });
   await stage.move(customer, orderId, 'PAID');
-  const resumed = await Tape.begun(stage, stage.streamClient(await fresh(customer)), WATCH_ORDERS, { after: last.extensions!['cursor'] });
+  const resumed = await Tape.begun(stage, stage.streamClient(await fresh(customer)), WATCH_ORDERS, {
+    after: last.extensions!['cursor'],
+  });
   await until(() => resumed.statuses).toEqual(['PAID']);
   resumed.stop();
 });
@@ -59,7 +70,9 @@ test('a query and a mutation are answered by one next and a complete', async () 
   const answer = await post(await fresh(customer), { query: '{ viewer { kind } }' });
   expect(answer.headers.get('content-type')).toMatch(/^text\/event-stream/);
   const text = await answer.text();
-  expect(text).toMatch(/^:\n\nevent: next\ndata: \{"data":\{"viewer":\{"kind":"CUSTOMER"\}\}.*\}\n\nevent: complete\ndata:\n\n$/);
+  expect(text).toMatch(
+    /^:\n\nevent: next\ndata: \{"data":\{"viewer":\{"kind":"CUSTOMER"\}\}.*\}\n\nevent: complete\ndata:\n\n$/,
+  );
 });
 
 test('what is wrong before execution is a 400 with JSON, what is wrong with the subscription its only message', async () => {
@@ -74,7 +87,14 @@ test('what is wrong before execution is a 400 with JSON, what is wrong with the 
 
 test('credentials are asked for before anything is opened', async () => {
   expect((await post({ authorization: 'Bearer a.b.c' }, { query: WATCH_ORDERS })).status).toBe(401);
-  expect((await post({ 'x-api-key': (await stage.key(tenantId, 'PUBLISHABLE')).key, origin: 'https://evil.example' }, { query: WATCH_ORDERS })).status).toBe(403);
+  expect(
+    (
+      await post(
+        { 'x-api-key': (await stage.key(tenantId, 'PUBLISHABLE')).key, origin: 'https://evil.example' },
+        { query: WATCH_ORDERS },
+      )
+    ).status,
+  ).toBe(403);
 });
 
 test('a subscription may be asked for by GET, a mutation may not', async () => {
@@ -105,7 +125,9 @@ test('at shutdown a stream is told to come back, with its last cursor', async ()
   const last = tape.results.at(-1)!.errors![0]!.extensions!;
   expect(last).toMatchObject({ code: 'OVERLOADED', reason: 'GOING_AWAY' });
   await stage.move(customer, await stage.order(customer), 'ISSUED');
-  const resumed = await Tape.begun(stage, stage.streamClient(await fresh(customer)), WATCH_ORDERS, { after: last['cursor'] });
+  const resumed = await Tape.begun(stage, stage.streamClient(await fresh(customer)), WATCH_ORDERS, {
+    after: last['cursor'],
+  });
   await until(() => resumed.statuses).toEqual(['ISSUED']);
   resumed.stop();
 });

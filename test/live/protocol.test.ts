@@ -27,16 +27,26 @@ test('a query and a mutation over the socket get the same answers as over HTTP',
     return results;
   };
   const [query] = await ask('{ viewer { kind user { id } } }');
-  expect(query).toMatchObject({ data: { viewer: { kind: 'CUSTOMER' } }, extensions: { cost: { requested: 1 }, cursor: expect.any(String) as string } });
-  const [mutation] = await ask('mutation { issueOrder(input: { orderId: "nonsense" }) { order { id } userErrors { code } } }');
+  expect(query).toMatchObject({
+    data: { viewer: { kind: 'CUSTOMER' } },
+    extensions: { cost: { requested: 1 }, cursor: expect.any(String) as string },
+  });
+  const [mutation] = await ask(
+    'mutation { issueOrder(input: { orderId: "nonsense" }) { order { id } userErrors { code } } }',
+  );
   expect(mutation).toMatchObject({ data: { issueOrder: { order: null, userErrors: [{ code: 'FORBIDDEN' }] } } });
 });
 
 test('errors before execution come as an error message with codes, and leave the socket open', async () => {
   const socket = client();
   const wrong = new Tape(socket, 'subscription { nothing }');
-  await until(() => wrong.error).toMatchObject([{ message: expect.stringContaining('nothing') as string, extensions: { code: 'INVALID_INPUT' } }]);
-  const deep = new Tape(socket, `subscription { orderStatusChanged { ${'order { customer { orders { edges { node { '.repeat(4)} id ${'} } } } }'.repeat(4)} } }`);
+  await until(() => wrong.error).toMatchObject([
+    { message: expect.stringContaining('nothing') as string, extensions: { code: 'INVALID_INPUT' } },
+  ]);
+  const deep = new Tape(
+    socket,
+    `subscription { orderStatusChanged { ${'order { customer { orders { edges { node { '.repeat(4)} id ${'} } } } }'.repeat(4)} } }`,
+  );
   await until(() => deep.error).toMatchObject([{ extensions: { code: 'QUERY_TOO_COSTLY' } }]);
   const two = new Tape(socket, 'subscription { a: orderStatusChanged { cursor } b: orderStatusChanged { cursor } }');
   await until(() => two.error).not.toBeNull();

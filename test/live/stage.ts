@@ -49,12 +49,27 @@ export class Stage {
   readonly #clients: Client[] = [];
 
   static async open(world: World, limits: Partial<LiveLimits> = {}): Promise<Stage> {
-    const config = loadConfig({ ENVIRONMENT: 'test', PORT: '0', DATABASE_URL: world.url, SECRET_KEY, APP_BASE_URL: BASE_URL, ROLE: 'api' });
+    const config = loadConfig({
+      ENVIRONMENT: 'test',
+      PORT: '0',
+      DATABASE_URL: world.url,
+      SECRET_KEY,
+      APP_BASE_URL: BASE_URL,
+      ROLE: 'api',
+    });
     const clock = new ShiftedClock();
     const running = await createApp({ config, log: createLogger('silent'), clock });
     const { app } = running;
-    const engine = new Engine(app, schema, (head, tenantId) => encodeCursor(app.vault, { tenantId, epoch: head.epoch }, head));
-    const http = createHttpServer({ app, engine, version: 'test', handlers: {} as never, isReady: () => Promise.resolve(true) });
+    const engine = new Engine(app, schema, (head, tenantId) =>
+      encodeCursor(app.vault, { tenantId, epoch: head.epoch }, head),
+    );
+    const http = createHttpServer({
+      app,
+      engine,
+      version: 'test',
+      handlers: {} as never,
+      isReady: () => Promise.resolve(true),
+    });
     const live = createLive({
       engine: createLiveEngine(app, engine, (asker) => http.chargeOf(asker)),
       journal: app.journal,
@@ -67,12 +82,21 @@ export class Stage {
       limits,
     });
     live.attach(http.server);
-    http.serveEventStreams((request, response, params, asker) => live.handleEventStream(request, response, params, asker));
+    http.serveEventStreams((request, response, params, asker) =>
+      live.handleEventStream(request, response, params, asker),
+    );
     const port = await http.listen(0, '127.0.0.1');
     return new Stage(world, running, live, http, port, clock);
   }
 
-  private constructor(world: World, running: RunningApp, live: Live, http: HttpServer, port: number, clock: ShiftedClock) {
+  private constructor(
+    world: World,
+    running: RunningApp,
+    live: Live,
+    http: HttpServer,
+    port: number,
+    clock: ShiftedClock,
+  ) {
     this.world = world;
     this.running = running;
     this.live = live;
@@ -110,7 +134,10 @@ export class Stage {
 
   /** A fresh token of somebody's only session. */
   async tokenOf(tenantId: string, userId: string): Promise<string> {
-    const [session] = await this.world.admin<{ id: string }>('select id from sessions where tenant_id = $1 and user_id = $2', [tenantId, userId]);
+    const [session] = await this.world.admin<{ id: string }>(
+      'select id from sessions where tenant_id = $1 and user_id = $2',
+      [tenantId, userId],
+    );
     return (await this.running.app.auth.issueAccessToken({ userId, sessionId: session!.id, tenantId })).token;
   }
 
@@ -118,7 +145,11 @@ export class Stage {
     return this.key(tenantId, 'SECRET', scopes);
   }
 
-  async key(tenantId: string, kind: 'SECRET' | 'PUBLISHABLE', scopes: readonly string[] = []): Promise<{ id: string; key: string }> {
+  async key(
+    tenantId: string,
+    kind: 'SECRET' | 'PUBLISHABLE',
+    scopes: readonly string[] = [],
+  ): Promise<{ id: string; key: string }> {
     const id = randomUUID();
     const key = `${kind === 'SECRET' ? 'sk' : 'pk'}_test_${randomBytes(32).toString('base64url')}`;
     await this.world.admin(
@@ -129,7 +160,10 @@ export class Stage {
   }
 
   /** The stock WebSocket client. It never comes back by itself: what the tests resume they resume with a cursor. */
-  socketClient(connectionParams: Record<string, unknown>, onClosed?: (event: { code: number; reason: string }) => void): Client {
+  socketClient(
+    connectionParams: Record<string, unknown>,
+    onClosed?: (event: { code: number; reason: string }) => void,
+  ): Client {
     const client = createClient({
       url: this.wsUrl,
       webSocketImpl: WebSocket,
@@ -157,8 +191,18 @@ export class Stage {
   }
 
   /** Moves an order's status with its event in one transaction, as the verbs do, and wakes the reader. */
-  async move(customer: Pick<Person, 'tenantId' | 'userId'>, orderId: string, status = 'ISSUED', previousStatus = 'DRAFT'): Promise<void> {
-    await this.world.write(customer.tenantId, 'order.status', { v: 1, customerId: customer.userId, previousStatus, status }, orderId);
+  async move(
+    customer: Pick<Person, 'tenantId' | 'userId'>,
+    orderId: string,
+    status = 'ISSUED',
+    previousStatus = 'DRAFT',
+  ): Promise<void> {
+    await this.world.write(
+      customer.tenantId,
+      'order.status',
+      { v: 1, customerId: customer.userId, previousStatus, status },
+      orderId,
+    );
     this.running.app.journal.wake();
   }
 }

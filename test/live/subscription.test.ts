@@ -23,7 +23,8 @@ afterAll(async () => {
 });
 
 const bearer = (person: Person) => ({ authorization: `Bearer ${person.token}` });
-const watch = (connection: Record<string, unknown>, variables = {}, query = WATCH_ORDERS) => Tape.begun(stage, stage.socketClient(connection), query, variables);
+const watch = (connection: Record<string, unknown>, variables = {}, query = WATCH_ORDERS) =>
+  Tape.begun(stage, stage.socketClient(connection), query, variables);
 const refused = async (connection: Record<string, unknown>, variables = {}, query = WATCH_ORDERS) => {
   const tape = new Tape(stage.socketClient(connection), query, variables);
   await until(() => tape.error).not.toBeNull();
@@ -31,23 +32,29 @@ const refused = async (connection: Record<string, unknown>, variables = {}, quer
   return (tape.error as { extensions: { code: string } }[])[0]?.extensions.code;
 };
 
-test('a customer watches their own order: the status is the event\'s own, the order is read when delivered', async () => {
+test("a customer watches their own order: the status is the event's own, the order is read when delivered", async () => {
   const customer = await stage.person(tenantId);
   const orderId = await stage.order(customer);
   const tape = await watch(bearer(customer), { orderId: orderGlobalId(orderId) });
   await world.admin(`update orders set status = 'CANCELLED' where id = '${orderId}'`);
   await stage.move(customer, orderId);
-  await until(() => tape.events).toMatchObject([{ previousStatus: 'DRAFT', status: 'ISSUED', order: { id: orderGlobalId(orderId), status: 'CANCELLED' } }]);
+  await until(() => tape.events).toMatchObject([
+    { previousStatus: 'DRAFT', status: 'ISSUED', order: { id: orderGlobalId(orderId), status: 'CANCELLED' } },
+  ]);
   expect(tape.results[0]!.errors).toBeUndefined();
   tape.stop();
   await until(() => openSubscriptions(stage)).toBe(0);
 });
 
-test('a customer gets what is theirs and nothing else, an operator all of the tenant, nobody another tenant\'s', async () => {
+test("a customer gets what is theirs and nothing else, an operator all of the tenant, nobody another tenant's", async () => {
   const [mine, hers] = [await stage.person(tenantId), await stage.person(tenantId)];
   const elsewhere = await world.tenant();
   const theirs = await stage.person(elsewhere);
-  const tapes = { mine: await watch(bearer(mine)), all: await watch(bearer(operator)), partner: await watch({ apiKey: (await stage.secretKey(tenantId, ['orders:read'])).key }) };
+  const tapes = {
+    mine: await watch(bearer(mine)),
+    all: await watch(bearer(operator)),
+    partner: await watch({ apiKey: (await stage.secretKey(tenantId, ['orders:read'])).key }),
+  };
   const orders = new Map<Person, string>();
   for (const customer of [hers, theirs, mine]) {
     orders.set(customer, await stage.order(customer));
@@ -65,7 +72,8 @@ test('an order of somebody else, of another tenant or of nobody is NOT_FOUND whe
   const [customer, other] = [await stage.person(tenantId), await stage.person(tenantId)];
   const foreign = await stage.person(await world.tenant());
   for (const orderId of [await stage.order(other), await stage.order(foreign), randomUUID()]) {
-    for (const query of [WATCH_ORDERS, WATCH_PAYMENTS]) expect(await refused(bearer(customer), { orderId: orderGlobalId(orderId) }, query)).toBe('NOT_FOUND');
+    for (const query of [WATCH_ORDERS, WATCH_PAYMENTS])
+      expect(await refused(bearer(customer), { orderId: orderGlobalId(orderId) }, query)).toBe('NOT_FOUND');
   }
   expect(await refused(bearer(operator), { orderId: orderGlobalId(await stage.order(foreign)) })).toBe('NOT_FOUND');
   expect(await refused(bearer(operator), { orderId: 'nonsense' })).toBe('NOT_FOUND');
@@ -98,7 +106,7 @@ test('query, then subscribe after its cursor: what happens between the two is de
   tape.stop();
 });
 
-test('who resumes from an event\'s cursor gets everything after it, once and in order, also while more is written', async () => {
+test("who resumes from an event's cursor gets everything after it, once and in order, also while more is written", async () => {
   const customer = await stage.person(tenantId);
   const orderId = await stage.order(customer);
   const first = await watch(bearer(operator));
@@ -107,7 +115,9 @@ test('who resumes from an event\'s cursor gets everything after it, once and in 
   await until(() => first.events.length).toBe(200);
   // From every tenth place at once, while writing goes on.
   const places = Array.from({ length: 20 }, (_, index) => index * 10);
-  const resumed = places.map((place) => new Tape(stage.socketClient(bearer(operator)), WATCH_ORDERS, { after: first.events[place]!.cursor }));
+  const resumed = places.map(
+    (place) => new Tape(stage.socketClient(bearer(operator)), WATCH_ORDERS, { after: first.events[place]!.cursor }),
+  );
   for (let index = 200; index < 260; index += 1) await stage.move(customer, orderId, names[index % 4]!);
   await until(() => first.events.length).toBe(260);
   const cursors = first.events.map((event) => event.cursor);
@@ -142,7 +152,8 @@ test('a cursor that is tampered with, of another tenant or from beyond the head 
   const order = await stage.order(staff);
   for (let index = 0; index < 5; index += 1) await stage.move(staff, order);
   const [stream] = await world.admin<{ epoch: string }>('select epoch from streams where tenant_id = $1', [home]);
-  const at = (position: bigint, of = home) => encodeCursor(stage.running.app.vault, { tenantId: of, epoch: stream!.epoch }, { position, platformPosition: 0n });
+  const at = (position: bigint, of = home) =>
+    encodeCursor(stage.running.app.vault, { tenantId: of, epoch: stream!.epoch }, { position, platformPosition: 0n });
   const good = at(1n);
   for (const after of [`${good.slice(0, -1)}${good.endsWith('A') ? 'B' : 'A'}`, 'nonsense', at(1n, tenantId), at(6n)]) {
     expect(await refused(bearer(staff), { after }), after).toBe('CURSOR_INVALID');
@@ -154,7 +165,7 @@ test('a cursor that is tampered with, of another tenant or from beyond the head 
   expect(await refused(bearer(staff), { after: good })).toBe('CURSOR_EXPIRED');
 });
 
-test('equal subscriptions are executed once per event, a customer\'s own never for another', async () => {
+test("equal subscriptions are executed once per event, a customer's own never for another", async () => {
   const [one, two] = [await stage.person(tenantId), await stage.person(tenantId)];
   const orderId = await stage.order(one);
   const dashboards = Array.from({ length: 10 }, () => new Tape(stage.socketClient(bearer(operator)), WATCH_ORDERS));
@@ -173,8 +184,15 @@ test('an event whose execution finds the database out of reach is delivered when
   const customer = await stage.person(tenantId);
   const orderId = await stage.order(customer);
   const tape = await watch(bearer(customer));
-  await world.write(tenantId, 'order.status', { v: 1, customerId: customer.userId, previousStatus: 'DRAFT', status: 'ISSUED' }, orderId);
-  const killing = world.admin(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like 'portolan%'`);
+  await world.write(
+    tenantId,
+    'order.status',
+    { v: 1, customerId: customer.userId, previousStatus: 'DRAFT', status: 'ISSUED' },
+    orderId,
+  );
+  const killing = world.admin(
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like 'portolan%'`,
+  );
   stage.running.app.journal.wake();
   await killing;
   await until(() => tape.statuses).toEqual(['ISSUED']);

@@ -45,7 +45,12 @@ export class Tape {
   }
 
   /** A tape of a subscription that the server has in its books. */
-  static async begun(stage: Stage, client: StockClient, query: string, variables: Record<string, unknown> = {}): Promise<Tape> {
+  static async begun(
+    stage: Stage,
+    client: StockClient,
+    query: string,
+    variables: Record<string, unknown> = {},
+  ): Promise<Tape> {
     const before = await openSubscriptions(stage);
     const tape = new Tape(client, query, variables);
     await until(() => openSubscriptions(stage)).toBe(before + 1);

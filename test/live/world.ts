@@ -76,9 +76,22 @@ export class World {
   }
 
   /** Commits one event, of an aggregate that was there before. */
-  async write<T extends EventType>(tenantId: string, type: T, payload: EventPayloads[T], aggregateId: string = randomUUID()): Promise<void> {
+  async write<T extends EventType>(
+    tenantId: string,
+    type: T,
+    payload: EventPayloads[T],
+    aggregateId: string = randomUUID(),
+  ): Promise<void> {
     await this.db.write({ tenantId, customerId: null }, (tx) =>
-      appendEvent(tx, { id: randomUUID(), type, aggregateType: 'Order', aggregateId, version: 2, payload, occurredAt: new Date() }),
+      appendEvent(tx, {
+        id: randomUUID(),
+        type,
+        aggregateType: 'Order',
+        aggregateId,
+        version: 2,
+        payload,
+        occurredAt: new Date(),
+      }),
     );
   }
 
@@ -110,4 +123,9 @@ async function asOwner<T>(url: string, work: (client: pg.Client) => Promise<T>):
 }
 
 /** An order's change of status by a customer; what the tests write when it doesn't matter what. */
-export const orderStatus = (customerId: string = randomUUID(), status = 'ISSUED') => ({ v: 1 as const, customerId, previousStatus: 'DRAFT', status });
+export const orderStatus = (customerId: string = randomUUID(), status = 'ISSUED') => ({
+  v: 1 as const,
+  customerId,
+  previousStatus: 'DRAFT',
+  status,
+});

@@ -40,12 +40,20 @@ export class Child {
 
 export function forkApi(environment: Record<string, string>): ChildProcess {
   const path = new URL('../../../src/main.ts', import.meta.url);
-  return fork(path, [], { execArgv: RUN, env: { ENVIRONMENT: 'test', ROLE: 'api', LOG_LEVEL: 'silent', ...environment }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  return fork(path, [], {
+    execArgv: RUN,
+    env: { ENVIRONMENT: 'test', ROLE: 'api', LOG_LEVEL: 'silent', ...environment },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
 }
 
 export function forkWorker(orders: object, onWritten: (ids: string[]) => void): ChildProcess {
   const path = new URL('./worker.ts', import.meta.url);
-  const child = fork(path, [JSON.stringify(orders)], { execArgv: RUN, env: {}, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = fork(path, [JSON.stringify(orders)], {
+    execArgv: RUN,
+    env: {},
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   child.on('message', (ids) => onWritten(ids as string[]));
   return child;
 }

@@ -106,14 +106,23 @@ export class Reader {
   }
 
   #socket(url: string, payload: { query: string; variables: Record<string, unknown> }, sink: Sink): () => void {
-    const client = createSocketClient({ url: url.replace('http', 'ws'), webSocketImpl: QuietSocket, connectionParams: { ...this.orders.credentials }, retryAttempts: 0 });
+    const client = createSocketClient({
+      url: url.replace('http', 'ws'),
+      webSocketImpl: QuietSocket,
+      connectionParams: { ...this.orders.credentials },
+      retryAttempts: 0,
+    });
     client.subscribe<Record<string, Told>>(payload, sink as never);
     return () => client.terminate();
   }
 
   #stream(url: string, payload: { query: string; variables: Record<string, unknown> }, sink: Sink): () => void {
     const { apiKey, ...others } = this.orders.credentials;
-    const client = createStreamClient({ url, headers: { ...others, ...(apiKey !== undefined && { 'x-api-key': apiKey }) }, retryAttempts: 0 });
+    const client = createStreamClient({
+      url,
+      headers: { ...others, ...(apiKey !== undefined && { 'x-api-key': apiKey }) },
+      retryAttempts: 0,
+    });
     client.subscribe<Record<string, Told>>(payload, sink as never);
     return () => client.dispose();
   }

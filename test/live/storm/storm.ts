@@ -51,11 +51,29 @@ export async function storm(world: World, stage: Stage, seed: number, eventsMin:
   const committed = new Set<string>();
   const tenants = await Promise.all(Array.from({ length: 2 }, () => makeTenant(world, stage)));
   const ports = await Promise.all([freePort(), freePort()]);
-  const servers = ports.map((port) => new Child(() => forkApi({ DATABASE_URL: world.url, SECRET_KEY, APP_BASE_URL: BASE_URL, PORT: String(port), DATABASE_POOL_SIZE: '6' })));
+  const servers = ports.map(
+    (port) =>
+      new Child(() =>
+        forkApi({
+          DATABASE_URL: world.url,
+          SECRET_KEY,
+          APP_BASE_URL: BASE_URL,
+          PORT: String(port),
+          DATABASE_POOL_SIZE: '6',
+        }),
+      ),
+  );
   const urls = ports.map((port) => `http://127.0.0.1:${port}/graphql`);
-  const readers = (await Promise.all(tenants.map((tenant) => readersOf(stage, tenant)))).flat().map((orders) => new Reader(orders, urls, random));
+  const readers = (await Promise.all(tenants.map((tenant) => readersOf(stage, tenant))))
+    .flat()
+    .map((orders) => new Reader(orders, urls, random));
   const workers = [1, 2].map(
-    (index) => new Child((life) => forkWorker({ url: world.url, seed: seed * 1000 + index * 100 + life, writers: 3, tenants }, (ids) => ids.forEach((id) => committed.add(id)))),
+    (index) =>
+      new Child((life) =>
+        forkWorker({ url: world.url, seed: seed * 1000 + index * 100 + life, writers: 4, tenants }, (ids) =>
+          ids.forEach((id) => committed.add(id)),
+        ),
+      ),
   );
   const scene: Scene = { world, stage, tenants, readers, servers, workers, random, committed };
   try {
@@ -72,7 +90,11 @@ async function makeTenant(world: World, stage: Stage): Promise<StormTenant & { e
   const tenantId = await world.tenant();
   await world.admin('update portal_configs set rate_limit_per_minute = 10000000 where tenant_id = $1', [tenantId]);
   const customers = await Promise.all([1, 2, 3].map(() => stage.person(tenantId)));
-  const orders = await Promise.all(customers.flatMap((customer) => [1, 2].map(async () => ({ id: await stage.order(customer), customerId: customer.userId }))));
+  const orders = await Promise.all(
+    customers.flatMap((customer) =>
+      [1, 2].map(async () => ({ id: await stage.order(customer), customerId: customer.userId })),
+    ),
+  );
   const [stream] = await world.admin<{ epoch: string }>('select epoch from streams where tenant_id = $1', [tenantId]);
   return { tenantId, orders, epoch: stream!.epoch };
 }
@@ -99,7 +121,7 @@ async function readersOf(stage: Stage, tenant: StormTenant & { epoch: string }):
 
 async function rage({ world, readers, servers, workers, random, committed }: Scene, eventsMin: number) {
   const kills = { server: 0, worker: 0, backend: 0, client: 0 };
-  while (committed.size < eventsMin) {
+  while (committed.size < eventsMin || Object.values(kills).includes(0)) {
     await pause(random.between(KILLS_EVERY_MS / 2, KILLS_EVERY_MS * 1.5));
     if (random.chance(0.5)) {
       random.pick(readers).cut();
@@ -121,7 +143,9 @@ async function rage({ world, readers, servers, workers, random, committed }: Sce
 
 /** Connections of servers and workers, whatever they are doing. */
 async function killBackends(world: World, random: Random): Promise<number> {
-  const pids = await world.admin<{ pid: number }>(`select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and application_name ~ '^(portolan|storm)'`);
+  const pids = await world.admin<{ pid: number }>(
+    `select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and application_name ~ '^(portolan|storm)'`,
+  );
   const chosen = pids.filter(() => random.chance(0.3)).map(({ pid }) => pid);
   await world.admin('select pg_terminate_backend(p) from unnest($1::int[]) p', [chosen]);
   return chosen.length;
@@ -171,7 +195,12 @@ function wantedBy({ orders }: Reader, written: readonly Written[]): Written[] {
   );
 }
 
-function compare({ stage, tenants }: Scene, reader: Reader, wanted: readonly Written[], faults: { lost: number; repeated: number; outOfOrder: number; distorted: number }): void {
+function compare(
+  { stage, tenants }: Scene,
+  reader: Reader,
+  wanted: readonly Written[],
+  faults: { lost: number; repeated: number; outOfOrder: number; distorted: number },
+): void {
   const stream = tenants.find(({ tenantId }) => tenantId === reader.orders.tenantId)!;
   const everywhere = { position: 1n << 62n, platformPosition: 1n << 62n };
   const statuses = new Map(wanted.map((event) => [BigInt(event.position), event.payload.status]));

@@ -25,18 +25,35 @@ const STATUSES = ['ISSUED', 'PAID', 'PARTIALLY_REFUNDED', 'REFUNDED', 'CANCELLED
 
 /** A process that changes orders with their events until it is killed: short and long transactions, some of them taken back. */
 async function work(orders: WorkerOrders): Promise<void> {
-  const db = new Database({ url: orders.url, poolSize: orders.writers, acquireTimeoutMs: 5000, statementTimeoutMs: 8000, applicationName: 'storm-worker', nowMs: () => performance.now() });
-  const journal = createJournal({ url: orders.url, applicationName: 'storm-journal', clock: { now: () => new Date() }, log: createLogger('silent'), lookUp: (text, values) => db.lookUp(text, values) });
+  const db = new Database({
+    url: orders.url,
+    poolSize: orders.writers,
+    acquireTimeoutMs: 5000,
+    statementTimeoutMs: 8000,
+    applicationName: 'storm-worker',
+    nowMs: () => performance.now(),
+  });
+  const journal = createJournal({
+    url: orders.url,
+    applicationName: 'storm-journal',
+    clock: { now: () => new Date() },
+    log: createLogger('silent'),
+    lookUp: (text, values) => db.lookUp(text, values),
+  });
   await journal.start();
   process.once('disconnect', () => process.exit(0));
-  await Promise.all(Array.from({ length: orders.writers }, (_, index) => write(db, () => journal.wake(), orders, new Random(orders.seed * 31 + index))));
+  await Promise.all(
+    Array.from({ length: orders.writers }, (_, index) =>
+      write(db, () => journal.wake(), orders, new Random(orders.seed * 31 + index)),
+    ),
+  );
 }
 
 async function write(db: Database, wake: () => void, orders: WorkerOrders, random: Random): Promise<never> {
   for (;;) {
     const tenant = random.pick(orders.tenants);
     const written: string[] = [];
-    const count = random.between(1, 4);
+    const count = random.between(1, 6);
     const pauseMs = random.chance(0.1) ? random.between(20, 200) : 0;
     const takenBack = random.chance(0.05);
     try {
@@ -63,13 +80,34 @@ async function change(tx: Transaction, order: { id: string; customerId: string }
   const id = randomUUID();
   const payment = random.chance(0.3);
   const common = { id, version: 2, occurredAt: new Date() };
-  if (!payment) await tx.query('update orders set version = version + 1 where tenant_id = current_tenant() and id = $1', [order.id]);
+  if (!payment)
+    await tx.query('update orders set version = version + 1 where tenant_id = current_tenant() and id = $1', [
+      order.id,
+    ]);
   const status = random.pick(STATUSES);
   if (payment) {
-    const payload = { v: 1 as const, orderId: order.id, customerId: order.customerId, previousStatus: 'PENDING', status: status === 'ISSUED' ? 'FAILED' : 'PAID' };
-    await appendEvent(tx, { ...common, type: 'payment.status', aggregateType: 'Payment', aggregateId: randomUUID(), payload });
+    const payload = {
+      v: 1 as const,
+      orderId: order.id,
+      customerId: order.customerId,
+      previousStatus: 'PENDING',
+      status: status === 'ISSUED' ? 'FAILED' : 'PAID',
+    };
+    await appendEvent(tx, {
+      ...common,
+      type: 'payment.status',
+      aggregateType: 'Payment',
+      aggregateId: randomUUID(),
+      payload,
+    });
   } else {
-    await appendEvent(tx, { ...common, type: 'order.status', aggregateType: 'Order', aggregateId: order.id, payload: { v: 1, customerId: order.customerId, previousStatus: 'DRAFT', status } });
+    await appendEvent(tx, {
+      ...common,
+      type: 'order.status',
+      aggregateType: 'Order',
+      aggregateId: order.id,
+      payload: { v: 1, customerId: order.customerId, previousStatus: 'DRAFT', status },
+    });
   }
   return id;
 }
