@@ -69,6 +69,7 @@ export async function createApp(options: AppOptions): Promise<RunningApp> {
   auth.follow(journal);
   metrics.watch({
     pool: () => db.counts,
+    journalLagMs: () => journal.lagMs(),
     jobs: () => jobs.backlog(),
     circuits: () => Object.fromEntries(Object.entries(gateways.snapshot()).map(([slug, { circuit }]) => [slug, circuit])),
   });

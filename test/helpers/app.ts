@@ -68,12 +68,16 @@ export interface TestApp {
   session(who: 'customer' | 'operator' | 'tenantAdmin' | 'platformAdmin' | Login, key?: string): Promise<SessionFacts>;
   /** The password the seed gave somebody. */
   passwordOf(tenantId: string, email: string): string;
+  /** The key with which the demo tenant's gateway signs its webhooks. */
+  readonly vendorKey: string;
   /** The next sign-in is a real one: after somebody's role was changed behind the scenes. */
   forgetSessions(): void;
   stop(): Promise<void>;
 }
 
 const SECRET_KEY = 'a master key for tests, nowhere else in use';
+// As the seed derives them (prisma/seed.ts).
+const derive = (name: string) => createHmac('sha256', SECRET_KEY).update(`demo|${name}`).digest('base64url');
 const agent = new http.Agent({ keepAlive: true });
 
 /** The whole product on a fresh database, over real sockets: HTTP, WebSocket, worker, simulators. */
@@ -157,7 +161,8 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       sessions.set(name, known);
       return known;
     },
-    passwordOf: (tenantId, email) => `demo-${createHmac('sha256', SECRET_KEY).update(`demo|password|${tenantId}|${email}`).digest('base64url').slice(0, 12)}`,
+    passwordOf: (tenantId, email) => `demo-${derive(`password|${tenantId}|${email}`).slice(0, 12)}`,
+    vendorKey: `fwk_vendor_${derive('vendor|demo')}`,
     forgetSessions: () => sessions.clear(),
     async stop() {
       await server.close();
