@@ -7,8 +7,6 @@ import { decodeGlobalId, idOf } from '../global-id.ts';
 import { ORDER_COLUMNS } from '../loaders.ts';
 import { cursorColumn, keyset, pageArgs, toConnection, type Connection, type PageArguments, type Paged } from '../paging.ts';
 
-export type OrderRow = OrderModel & Partial<Pick<Paged, 'cursorAt'>>;
-
 export interface OrderFilter {
   readonly status?: readonly OrderStatus[] | null;
   readonly paymentStatus?: readonly PaymentStatus[] | null;

@@ -1,4 +1,4 @@
-import { actorName, authorize, isAtLeast } from '../access.ts';
+import { actorName, authorize } from '../access.ts';
 import type { Context } from '../context.ts';
 import type { Transaction } from '../db.ts';
 import { parseAmount, parseRate, exponentOf } from '../domain/money.ts';
@@ -195,9 +195,4 @@ async function orderMoved(ctx: Context, tx: Transaction, order: OrderModel, stat
     payload: { v: 1, customerId: order.customerId, previousStatus: order.status, status },
   });
   ctx.log.info({ order: order.id, from: order.status, to: status, actor: actorName(ctx.actor) }, 'order moved');
-}
-
-/** True where the caller may act for every customer of the tenant. */
-export function isStaff(ctx: Context): boolean {
-  return isAtLeast(ctx.actor, 'OPERATOR') || ctx.actor.kind === 'PARTNER';
 }
