@@ -1,0 +1,49 @@
+import type { TestApp } from './app.ts';
+
+/** What must be true of the whole database after whatever happened: each statement gives the rows that break a law. */
+const LAWS: Readonly<Record<string, string>> = {
+  'a ledger transaction sums to zero': `select transaction_id from ledger_entries group by 1 having sum(amount_minor) <> 0`,
+  'a balance is the sum of its entries': `select a.id from ledger_accounts a
+    left join (select account_id, sum(amount_minor) as total from ledger_entries group by 1) e on e.account_id = a.id
+    where a.balance_minor <> coalesce(e.total, 0)`,
+  'a payment is settled, held and accepted once at most': `select subject_id, kind from ledger_transactions where kind <> 'TEST' group by 1, 2 having count(*) > 1`,
+  'a settled payment was never also held': `select s.subject_id from ledger_transactions s join ledger_transactions h using (tenant_id, subject_id)
+    where s.kind = 'SETTLEMENT' and h.kind = 'REVIEW_HOLD'`,
+  'money that was captured is in the ledger, and no other': `select p.id from payments p left join ledger_transactions t
+      on t.tenant_id = p.tenant_id and t.subject_id = p.id and t.kind in ('SETTLEMENT', 'REVIEW_HOLD')
+    where (p.captured_minor > 0) <> (t.id is not null)`,
+  'a paid order has one invoice, another none': `select o.id from orders o left join invoices v
+      on v.tenant_id = o.tenant_id and v.order_id = o.id and v.kind = 'INVOICE'
+    group by o.tenant_id, o.id having count(v.id) <> (case when o.status = 'PAID' then 1 else 0 end)`,
+  'an order counts one payment as revenue at most': `select p.order_id from payments p join ledger_transactions t
+      on t.tenant_id = p.tenant_id and t.subject_id = p.id and t.kind = 'SETTLEMENT' group by 1 having count(*) > 1`,
+  'order numbers have no gaps': `select tenant_id from orders where number is not null group by 1
+    having count(*) <> count(distinct number) or max(substr(number, 5)::int) <> count(*)`,
+  'invoice numbers have no gaps': `select tenant_id from invoices where kind = 'INVOICE' group by 1
+    having count(*) <> count(distinct number) or max(substr(number, 5)::int) <> count(*)`,
+  'events of a status follow on each other and end where it stands': `with told as (
+      select e.*, payload ->> 'previousStatus' as came, payload ->> 'status' as went,
+        lag(payload ->> 'status') over w as before, lead(payload ->> 'status') over w as after
+      from events e where type in ('payment.status', 'order.status')
+      window w as (partition by tenant_id, aggregate_id order by position))
+    select t.aggregate_id, t.came, t.went from told t
+      left join payments p on p.tenant_id = t.tenant_id and p.id = t.aggregate_id
+      left join orders o on o.tenant_id = t.tenant_id and o.id = t.aggregate_id
+    where t.came <> coalesce(t.before, case when t.type = 'payment.status' then 'UNPAID' else 'DRAFT' end)
+      or (t.after is null and t.went <> coalesce(p.status::text, o.status::text))`,
+  'versions of an aggregate grow with its events': `select aggregate_id from (select aggregate_id, version,
+      lag(version) over (partition by tenant_id, aggregate_id order by position) as before from events
+      where type in ('payment.status', 'order.status')) e where version <= before`,
+  'a delivery with a verdict of its own is accepted once': `select payment_id, dedupe_key from webhook_deliveries
+    where verdict = 'ACCEPTED' group by 1, 2 having count(*) > 1`,
+};
+
+/** @returns the laws that are broken, with the rows that break them; empty where all is well. */
+export async function brokenLaws(world: Pick<TestApp, 'owner'>): Promise<Record<string, unknown[]>> {
+  const broken: Record<string, unknown[]> = {};
+  for (const [law, text] of Object.entries(LAWS)) {
+    const rows = await world.owner(text);
+    if (rows.length > 0) broken[law] = rows.slice(0, 5);
+  }
+  return broken;
+}
