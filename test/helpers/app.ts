@@ -64,7 +64,7 @@ export interface TestApp {
   data<T = any>(as: As, document: string, variables?: Record<string, unknown>): Promise<T>;
   /** Any HTTP request to this server. */
   request(method: string, path: string, options?: { headers?: Record<string, string>; body?: string | Buffer }): Promise<{ status: number; headers: http.IncomingHttpHeaders; text: string; body: Buffer }>;
-  /** Signs in; sessions of the same login are reused, because hashing is slow on purpose. */
+  /** Signs in; sessions of the same login are reused, because hashing is slow on purpose. Key '': the platform's realm. */
   session(who: 'customer' | 'operator' | 'tenantAdmin' | 'platformAdmin' | Login, key?: string): Promise<SessionFacts>;
   /** The password the seed gave somebody. */
   passwordOf(tenantId: string, email: string): string;
@@ -155,7 +155,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     request,
     session(who, key) {
       const login = typeof who === 'string' ? facts[who] : who;
-      const realm = who === 'platformAdmin' ? undefined : (key ?? facts.portalKey);
+      const realm = who === 'platformAdmin' || key === '' ? undefined : (key ?? facts.portalKey);
       const name = `${login.email} ${realm}`;
       const known = sessions.get(name) ?? signIn(login, realm);
       sessions.set(name, known);
