@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import type { PaymentForm } from '../../src/integrations/contract.ts';
 import { startSimulatorServer } from '../../src/integrations/simulator/server.ts';
 import { SIMULATORS } from '../../src/integrations/simulators.ts';
 
@@ -86,6 +87,15 @@ export interface Simulators {
   readonly fawaterkUrl: string;
   readonly directory: string;
   registerFawaterk(account: FawaterkAccount): Promise<void>;
+  /** Any integration's account; the settings are its own. */
+  register(integration: string, account: string, settings: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Any integration's books, newest first, as they are. */
+  bookOf(
+    integration: string,
+    account: string,
+  ): Promise<{ readonly book: unknown; readonly deliveries: readonly BookDelivery[] }>;
+  /** What a browser does with a payment form; @returns the address of the hosted page. */
+  submit(form: PaymentForm): Promise<string>;
   /** Newest first. */
   book(account?: string): Promise<Book>;
   /** With a seed the account's books start empty; without one only the rules change. */
@@ -141,6 +151,24 @@ export async function startSimulators(options: SimulatorsOptions = {}): Promise<
           ? {}
           : { paid: webhookUrl, failed: webhookUrl, cancel: webhookUrl, refund: webhookUrl };
       await control('PUT', `/fawaterk/accounts/${encodeURIComponent(account)}`, { webhookUrls: all, ...rest });
+    },
+    register: async (integration, account, settings) =>
+      void (await control('PUT', `/${integration}/accounts/${encodeURIComponent(account)}`, settings)),
+    bookOf: async (integration, account) =>
+      (await control('GET', `/${integration}/book?account=${encodeURIComponent(account)}`)) as {
+        book: unknown;
+        deliveries: BookDelivery[];
+      },
+    submit: async (form) => {
+      const address = `${url}${new URL(form.action).pathname}`;
+      const answer = await fetch(address, {
+        method: 'POST',
+        body: new URLSearchParams(form.fields),
+        redirect: 'manual',
+      });
+      const page = answer.headers.get('location');
+      if (page === null) throw new Error(`The form was refused (${answer.status}): ${await answer.text()}`);
+      return page;
     },
     book: async (account) => {
       const query = account === undefined ? '' : `?account=${encodeURIComponent(account)}`;

@@ -1,6 +1,7 @@
 import type {
   GatewayConnection,
   InitiateInput,
+  InitiatedPayment,
   OutboundCall,
   Outcome,
   PaymentGatewayClient,
@@ -9,18 +10,30 @@ import type {
 import type { Simulators } from '../helpers/simulators.ts';
 
 /**
- * What the contract test needs to know of an integration: an account at its simulator, and how to call each operation.
- * A new integration adds an entry here and is held to everything.
+ * What the contract test needs to know of an integration: an account at its simulator, how to begin a payment, and how
+ * to call each operation. A new integration adds an entry here and is held to everything.
  */
 export interface Conformance {
   readonly credentials: Readonly<Record<string, string>>;
   /** Credentials the vendor does not know. */
   readonly wrongCredentials: Readonly<Record<string, string>>;
   register(simulators: Simulators, webhookUrl?: string): Promise<void>;
+  /** A payment the vendor takes. */
+  readonly input: InitiateInput;
+  /** The hosted page of a payment that was begun. */
+  openPage(simulators: Simulators, started: InitiatedPayment): Promise<string>;
   readonly operations: readonly Operation[];
-  /** Calls of the vendor's own API, for byte-by-byte comparison: method, path and body below the base URL. */
-  readonly rawCalls: readonly { readonly method: string; readonly path: string; readonly body?: string }[];
-  readonly authorization: string;
+  /** How often the vendor's books say that an operation with an effect had it. */
+  effectsInBooks(simulators: Simulators): Promise<number>;
+  /** Calls of the vendor's own interface, for byte-by-byte comparison, below the base URL. */
+  readonly rawCalls: readonly RawCall[];
+}
+
+export interface RawCall {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
 }
 
 export interface Operation {
@@ -29,10 +42,23 @@ export interface Operation {
   readonly vendorName: string;
   /** Whether it changes something there: then a lost answer is unknown. */
   readonly effect: boolean;
-  run(client: PaymentGatewayClient, connection: GatewayConnection, call: OutboundCall): Promise<Outcome<unknown>>;
+  /** Done before any fault is set. @returns what the operation is about. */
+  prepare?(world: Prepared): Promise<string>;
+  run(
+    client: PaymentGatewayClient,
+    connection: GatewayConnection,
+    call: OutboundCall,
+    about: string,
+  ): Promise<Outcome<unknown>>;
 }
 
-export const INPUT: InitiateInput = {
+export interface Prepared {
+  readonly client: PaymentGatewayClient;
+  readonly connection: GatewayConnection;
+  readonly simulators: Simulators;
+}
+
+const INPUT: InitiateInput = {
   paymentId: '0197c0de-0000-7000-8000-000000000001',
   orderNumber: 'ORD-000001',
   methodId: '2',
@@ -46,11 +72,10 @@ export const INPUT: InitiateInput = {
   locale: 'en',
 };
 
-/** Started without the faults under test, because those are set afterwards. */
-export async function startedReference(client: PaymentGatewayClient, connection: GatewayConnection): Promise<string> {
-  const started = await client.initiate(connection, INPUT, { timeoutMs: 2_000 });
-  if (started.kind !== 'done') throw new Error(`not started: ${started.detail}`);
-  return started.value.gatewayReference;
+async function started({ client, connection }: Prepared, input: InitiateInput): Promise<InitiatedPayment> {
+  const outcome = await client.initiate(connection, input, { timeoutMs: 2_000 });
+  if (outcome.kind !== 'done') throw new Error(`not started: ${outcome.detail}`);
+  return outcome.value;
 }
 
 const FAWATERK = { API_KEY: 'fwk_api_4d1f0c77', VENDOR_KEY: 'fwk_vendor_77aa01', PROVIDER_KEY: 'FAWATERAK.19700' };
@@ -64,6 +89,103 @@ const FAWATERK_BODY = JSON.stringify({
   payLoad: { payment_id: 'pay_77' },
 });
 
+const PAYFAST = { MERCHANT_ID: '10000100', MERCHANT_KEY: '46f0cd694581a', PASSPHRASE: 'jt7NOE43FZPn' };
+
+const PAYFAST_INPUT: InitiateInput = {
+  ...INPUT,
+  methodId: 'all',
+  methodName: 'PayFast',
+  amountMinor: 24_990n,
+  currencyCode: 'ZAR',
+};
+
+/** Beginning a payment asks PayFast nothing, so its calls are the search and the refund. */
+const PAYFAST_CONFORMANCE: Conformance = {
+  credentials: PAYFAST,
+  wrongCredentials: { ...PAYFAST, PASSPHRASE: 'somebody' },
+  register: (simulators, webhookUrl) =>
+    simulators.register('payfast', 'conformance', {
+      merchantId: PAYFAST.MERCHANT_ID,
+      merchantKey: PAYFAST.MERCHANT_KEY,
+      passphrase: PAYFAST.PASSPHRASE,
+      ...(webhookUrl !== undefined && { notifyUrl: webhookUrl }),
+      retryDelaysMs: Array.from({ length: 10 }, () => 50),
+    }),
+  input: PAYFAST_INPUT,
+  openPage: async (simulators, { form }) => (form ? simulators.submit(form) : ''),
+  effectsInBooks: async (simulators) => {
+    const { book } = await simulators.bookOf('payfast', 'conformance');
+    const { payments } = book as { payments: { refunds: unknown[] }[] };
+    return payments.reduce((sum, payment) => sum + payment.refunds.length, 0);
+  },
+  operations: [
+    {
+      name: 'lookUp',
+      vendorName: 'history',
+      effect: false,
+      prepare: async (world) => (await started(world, PAYFAST_INPUT)).gatewayReference,
+      run: (client, connection, call, about) => client.lookUp(connection, about, call),
+    },
+    {
+      name: 'refund',
+      vendorName: 'refundCreate',
+      effect: true,
+      prepare: async (world) => {
+        const page = await world.simulators.submit((await started(world, PAYFAST_INPUT)).form!);
+        const paid = (await world.simulators.act(page, 'pay')) as unknown as { paymentId: number };
+        return String(paid.paymentId);
+      },
+      run: (client, connection, call, about) =>
+        client.refund!(
+          connection,
+          {
+            gatewayReference: PAYFAST_INPUT.paymentId,
+            gatewayKey: about,
+            paymentId: PAYFAST_INPUT.paymentId,
+            refundId: '0197c0de-0000-7000-8000-0000000000aa',
+            amountMinor: 10_000n,
+            currencyCode: 'ZAR',
+            reason: 'Product out of stock',
+            refundedBeforeMinor: 0n,
+            paymentCreatedAt: new Date(),
+          },
+          call,
+        ),
+    },
+  ],
+  rawCalls: [
+    payfastCheckout('1169dc6b20410f11bb1a4764f69e177f'),
+    payfastCheckout('bac6a2ce5505d66e4743be88a938c69b'),
+    ...Array.from({ length: 6 }, () => payfastCheckout('1169dc6b20410f11bb1a4764f69e177f')),
+    { method: 'POST', path: '/eng/query/validate', headers: {}, body: 'merchant_id=10000100' },
+    {
+      method: 'GET',
+      path: '/ping',
+      headers: {
+        'merchant-id': '10000100',
+        version: 'v1',
+        timestamp: '2026-05-04T10:15:30+02:00',
+        signature: 'fc1e8be219eaef9387fc120135e9760e',
+      },
+    },
+    { method: 'GET', path: '/refunds/1', headers: { 'merchant-id': '10000100' } },
+  ],
+};
+
+/** The form of payment-gateways.md 2.4. */
+function payfastCheckout(signature: string): RawCall {
+  const fields = [
+    'merchant_id=10000100&merchant_key=46f0cd694581a&return_url=https%3A%2F%2Fshop.example.com%2Fpay%2Freturn',
+    'cancel_url=https%3A%2F%2Fshop.example.com%2Fpay%2Fcancel',
+    'notify_url=https%3A%2F%2Fshop.example.com%2Fhooks%2Fpayfast%2Ft1&name_first=Thandi&name_last=O%27Neill',
+    'email_address=thandi%40example.com&m_payment_id=ord_1001&amount=249.90',
+    'item_name=Order+%231001+%282+items%29&item_description=Tea+%26+cups&custom_str1=tenant_t1',
+    `signature=${signature}`,
+  ];
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  return { method: 'POST', path: '/eng/process', headers, body: fields.join('&') };
+}
+
 export const CONFORMANCE: Readonly<Partial<Record<PaymentGatewaySlug, Conformance>>> = {
   fawaterk: {
     credentials: FAWATERK,
@@ -76,6 +198,9 @@ export const CONFORMANCE: Readonly<Partial<Record<PaymentGatewaySlug, Conformanc
         ...(webhookUrl !== undefined && { webhookUrl }),
         retryDelaysMs: Array.from({ length: 10 }, () => 50),
       }),
+    input: INPUT,
+    openPage: async (_simulators, { paymentUrl }) => paymentUrl ?? '',
+    effectsInBooks: async (simulators) => (await simulators.book('conformance')).invoices.length,
     operations: [
       {
         name: 'listMethods',
@@ -93,7 +218,8 @@ export const CONFORMANCE: Readonly<Partial<Record<PaymentGatewaySlug, Conformanc
         name: 'lookUp',
         vendorName: 'getInvoiceData',
         effect: false,
-        run: (client, connection, call) => client.lookUp(connection, '1000430', call),
+        prepare: async (world) => (await started(world, INPUT)).gatewayReference,
+        run: (client, connection, call, about) => client.lookUp(connection, about, call),
       },
     ],
     rawCalls: [
@@ -104,7 +230,10 @@ export const CONFORMANCE: Readonly<Partial<Record<PaymentGatewaySlug, Conformanc
       { method: 'POST', path: '/createInvoiceLink', body: FAWATERK_BODY },
       { method: 'GET', path: '/getInvoiceData/1' },
       { method: 'GET', path: '/invoiceInitPay' },
-    ],
-    authorization: `Bearer ${FAWATERK.API_KEY}`,
+    ].map((call) => ({
+      ...call,
+      headers: { authorization: `Bearer ${FAWATERK.API_KEY}`, 'content-type': 'application/json' },
+    })),
   },
+  payfast: PAYFAST_CONFORMANCE,
 };

@@ -6,7 +6,7 @@ import type { GatewayConnection, PaymentGatewayClient } from '../../src/integrat
 import { createOutbound } from '../../src/integrations/http.ts';
 import { PAYMENT_GATEWAYS, createIntegrations } from '../../src/integrations/registry.ts';
 import { startSimulators, type FaultRule, type Simulators } from '../helpers/simulators.ts';
-import { CONFORMANCE, INPUT, startedReference, type Conformance } from './conformance.ts';
+import { CONFORMANCE, type Conformance, type Operation } from './conformance.ts';
 
 /** Faults and how a call must end under them: first a reading operation, then one with an effect. */
 const UNDER_FAULT = [
@@ -64,6 +64,11 @@ describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, descripti
     const misbehave = (rules: FaultRule[], seed?: string): Promise<void> =>
       simulators.scenario({ integration: slug, account: 'conformance', rules, ...(seed !== undefined && { seed }) });
 
+    const prepare = async (operation: Operation): Promise<string> => {
+      const world = { client: clientOf(slug), connection: connect(), simulators };
+      return (await operation.prepare?.(world)) ?? '';
+    };
+
     beforeEach(async () => {
       await conformance.register(simulators);
       await misbehave([]);
@@ -75,14 +80,10 @@ describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, descripti
         test.each(UNDER_FAULT)(
           'under %s %j ends as it must, in time, without naming a secret',
           async (fault, facts, reading, acting) => {
-            const client = clientOf(slug);
-            let { run } = operation;
-            if (operation.name === 'lookUp') {
-              const reference = await startedReference(client, connect());
-              run = (subject, connection, call) => subject.lookUp(connection, reference, call);
-            }
+            const about = await prepare(operation);
             await misbehave([{ operation: operation.vendorName, fault, ...facts }]);
-            const outcome = await run(client, connect(), fault === 'hang' || fault === 'hangAfter' ? BOUNDED : PATIENT);
+            const call = fault === 'hang' || fault === 'hangAfter' ? BOUNDED : PATIENT;
+            const outcome = await operation.run(clientOf(slug), connect(), call, about);
             const ended = outcome.kind === 'notDone' ? outcome.reason : outcome.kind;
             expect(ended).toBe(operation.effect ? acting : reading);
             if (ended === 'rateLimited') expect(outcome).toHaveProperty('retryAt', expect.any(Date));
@@ -92,13 +93,15 @@ describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, descripti
         );
 
         test('is notDone when nobody listens', async () => {
-          const outcome = await operation.run(clientOf(slug), { ...connect(), baseUrl: 'http://127.0.0.1:9' }, PATIENT);
+          const nowhere = { ...connect(), baseUrl: 'http://127.0.0.1:9' };
+          const outcome = await operation.run(clientOf(slug), nowhere, PATIENT, await prepare(operation));
           expect(outcome).toMatchObject({ kind: 'notDone', reason: 'unavailable' });
         });
 
         test('is misconfigured with a credential the vendor does not know, and with none', async () => {
+          const about = await prepare(operation);
           for (const credentials of [conformance.wrongCredentials, {}]) {
-            expect(await operation.run(clientOf(slug), connect(credentials), PATIENT)).toMatchObject({
+            expect(await operation.run(clientOf(slug), connect(credentials), PATIENT, about)).toMatchObject({
               kind: 'notDone',
               reason: 'misconfigured',
             });
@@ -109,17 +112,21 @@ describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, descripti
 
     test('a reading operation outlives a fault that passes', async () => {
       const reading = conformance.operations.find((operation) => !operation.effect)!;
+      const about = await prepare(reading);
       await misbehave([{ operation: reading.vendorName, fault: 'resetBefore', nth: 1 }]);
-      expect(await reading.run(clientOf(slug), connect(), PATIENT)).toMatchObject({ kind: 'done' });
+      expect(await reading.run(clientOf(slug), connect(), PATIENT, about)).toMatchObject({ kind: 'done' });
     });
 
     test('a lost answer is unknown exactly once: nothing is sent again', async () => {
       await misbehave([], 'lost answer');
-      await misbehave([{ operation: '*', fault: 'resetAfter' }]);
-      for (const operation of conformance.operations.filter((one) => one.effect)) {
-        expect(await operation.run(clientOf(slug), connect(), PATIENT)).toMatchObject({ kind: 'unknown' });
+      const acting = conformance.operations.filter((one) => one.effect);
+      for (const operation of acting) {
+        const about = await prepare(operation);
+        await misbehave([{ operation: operation.vendorName, fault: 'resetAfter' }]);
+        expect(await operation.run(clientOf(slug), connect(), PATIENT, about)).toMatchObject({ kind: 'unknown' });
+        await misbehave([]);
       }
-      expect((await simulators.book('conformance')).invoices).toHaveLength(1);
+      expect(await conformance.effectsInBooks(simulators)).toBe(acting.length);
     });
 
     test('declares the credentials and secret fields its client uses', () => {
@@ -176,9 +183,10 @@ describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, descripti
       onTestFinished(() => first.stop());
       await conformance.register(first, receiver.url);
       const connection = { ...connect(), baseUrl: `${first.url}${description.simulatorPath}` };
-      const started = await clientOf(slug).initiate(connection, payableAt(receiver.url), PATIENT);
+      const input = { ...conformance.input, webhookUrl: receiver.url };
+      const started = await clientOf(slug).initiate(connection, input, PATIENT);
       if (started.kind !== 'done') throw new Error('not started');
-      await first.act(started.value.paymentUrl!, 'pay');
+      await first.act(await conformance.openPage(first, started.value), 'pay');
       await first.kill();
 
       const again = await startReceiver(receiver.port);
@@ -206,11 +214,13 @@ describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, descripti
       const receiver = await startReceiver(0, () => answers.shift() ?? 200);
       onTestFinished(() => receiver.close());
       await conformance.register(simulators, receiver.url);
-      const started = await clientOf(slug).initiate(connect(), payableAt(receiver.url), PATIENT);
+      const input = { ...conformance.input, webhookUrl: receiver.url };
+      const started = await clientOf(slug).initiate(connect(), input, PATIENT);
       if (started.kind !== 'done') throw new Error('not started');
-      await simulators.act(started.value.paymentUrl!, 'pay');
+      await simulators.act(await conformance.openPage(simulators, started.value), 'pay');
       const about = started.value.gatewayReference;
-      const mine = async () => (await simulators.book('conformance')).deliveries.find((one) => one.about === about);
+      const mine = async () =>
+        (await simulators.bookOf(slug, 'conformance')).deliveries.find((one) => one.about === about);
       await expect
         .poll(mine, { timeout: 10_000, interval: 10 })
         .toMatchObject({ state: 'delivered', tries: 3, lastStatus: 200 });
@@ -219,15 +229,11 @@ describe.each(PAYMENT_GATEWAYS.map((description) => [description.slug, descripti
   },
 );
 
-function payableAt(webhookUrl: string) {
-  return { ...INPUT, webhookUrl };
-}
-
 async function rawAnswers(baseUrl: string, conformance: Conformance): Promise<string[]> {
   const answers: string[] = [];
-  for (const { method, path, body } of conformance.rawCalls) {
-    const headers = { authorization: conformance.authorization, 'content-type': 'application/json' };
-    const answer = await fetch(`${baseUrl}${path}`, { method, headers, ...(body !== undefined && { body }) });
+  for (const { method, path, headers, body } of conformance.rawCalls) {
+    const sent = { method, headers: { ...headers }, redirect: 'manual' as const, ...(body !== undefined && { body }) };
+    const answer = await fetch(`${baseUrl}${path}`, sent);
     // Date and connection belong to the transport; everything the vendor says counts.
     const said = [...answer.headers].filter(([name]) => !['date', 'connection', 'keep-alive'].includes(name));
     answers.push(`${answer.status} ${JSON.stringify(said)} ${await answer.text()}`);
@@ -236,12 +242,16 @@ async function rawAnswers(baseUrl: string, conformance: Conformance): Promise<st
 }
 
 async function startReceiver(port = 0, status: () => number = () => 200) {
-  const received: { headers: Record<string, string>; body: Uint8Array }[] = [];
+  const received: { headers: Record<string, string>; body: Uint8Array; sourceAddress: string }[] = [];
   const server = http.createServer((incoming, response) => {
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('end', () => {
-      received.push({ headers: incoming.headers as Record<string, string>, body: Buffer.concat(chunks) });
+      received.push({
+        headers: incoming.headers as Record<string, string>,
+        body: Buffer.concat(chunks),
+        sourceAddress: incoming.socket.remoteAddress ?? '',
+      });
       response.writeHead(status()).end();
     });
   });
