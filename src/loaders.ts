@@ -83,6 +83,11 @@ export function createLoaders(reads: Reader) {
       const found = new Map(rows.map((row) => [row.id, row.document]));
       return ids.map((id) => found.get(id));
     }),
+    sealedBodyOfDelivery: new DataLoader<string, Buffer | null>(async (ids) => {
+      const rows = await reads.query<{ id: string; sealed: Buffer | null }>('select d.id, d.body_sealed as sealed from webhook_deliveries d where d.tenant_id = current_tenant() and d.id = any($1::uuid[])', [ids]);
+      const found = new Map(rows.map((row) => [row.id, row.sealed]));
+      return ids.map((id) => found.get(id) ?? null);
+    }),
     refundsOfPayment: many<RefundModel>(
       `select ${REFUND_COLUMNS} from refunds r where r.tenant_id = current_tenant() and r.payment_id = any($1::uuid[]) order by r.created_at, r.id`,
       (row) => row.paymentId,

@@ -24,11 +24,7 @@ export async function listWebhookDeliveries(ctx: Context, verdict: WebhookVerdic
 
 /** The body as it came, its secret fields replaced; null once its time is over. */
 export async function shownBody(ctx: Context, delivery: WebhookDeliveryRow): Promise<string> {
-  const rows = await ctx.reads.query<{ sealed: Buffer | null }>(
-    'select body_sealed as sealed from webhook_deliveries where tenant_id = current_tenant() and id = $1',
-    [delivery.id],
-  );
-  const sealed = rows[0]?.sealed;
+  const sealed = await ctx.loaders.sealedBodyOfDelivery.load(delivery.id);
   if (!sealed) return '';
   const text = ctx.app.vault.open(sealed, bodyContext(delivery.tenantId, delivery.id)).toString('utf8');
   return maskFields(text, ctx.app.gateways.secretFields(delivery.source.toUpperCase() as PaymentGateway));
