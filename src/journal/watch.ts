@@ -40,6 +40,7 @@ export class Watch implements AsyncIterable<JournalEvent> {
   readonly filter: WatchFilter;
   readonly start: WatchStart;
   readonly #journal: Journal;
+  #events: AsyncGenerator<JournalEvent, void, void> | null = null;
 
   constructor(journal: Journal, filter: WatchFilter, start: WatchStart) {
     this.#journal = journal;
@@ -47,13 +48,17 @@ export class Watch implements AsyncIterable<JournalEvent> {
     this.start = start;
   }
 
+  /** One and the same however often it is asked for: executors ask once to iterate and once more to be able to end it. */
   [Symbol.asyncIterator](): AsyncGenerator<JournalEvent, void, void> {
+    return (this.#events ??= this.#begin());
+  }
+
+  #begin(): AsyncGenerator<JournalEvent, void, void> {
     const events = this.#journal.subscribe({ tenantId: this.filter.tenantId, after: this.start.position });
-    const { filter } = this;
     const next = async (): Promise<IteratorResult<JournalEvent, void>> => {
       for (;;) {
         const result = await events.next();
-        if (result.done || isAbout(filter, result.value)) return result;
+        if (result.done || isAbout(this.filter, result.value)) return result;
       }
     };
     return {

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 
+import { parse, subscribe } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { encodeCursor } from '../../src/cursor.ts';
+import { createContext } from '../../src/request.ts';
+import { schema } from '../../src/schema/index.ts';
 import { orderGlobalId, Stage, type Person } from './stage.ts';
 import { openSubscriptions, Tape, WATCH_ORDERS, WATCH_PAYMENTS } from './tape.ts';
 import { until, World } from './world.ts';
@@ -198,4 +201,31 @@ test('an event whose execution finds the database out of reach is delivered when
   await until(() => tape.statuses).toEqual(['ISSUED']);
   expect(tape.results[0]!.errors).toBeUndefined();
   tape.stop();
+});
+
+test('any standard executor can run a subscription as well: it gets the same events', async () => {
+  const { app } = stage.running;
+  const customer = await stage.person(tenantId);
+  const orderId = await stage.order(customer);
+  const identity = await app.auth.identify({
+    apiKey: null,
+    authorization: `Bearer ${customer.token}`,
+    origin: null,
+    tenantSlug: null,
+  });
+  const contextValue = createContext(app, identity, 'test');
+  const results = (await subscribe({
+    schema,
+    document: parse('subscription { orderStatusChanged { cursor status } }'),
+    contextValue,
+  })) as AsyncGenerator<{ data: { orderStatusChanged: { status: string } } }>;
+  await stage.move(operator, await stage.order(operator), 'PAID');
+  await stage.move(customer, orderId, 'ISSUED');
+  expect((await results.next()).value.data.orderStatusChanged.status).toBe('ISSUED');
+  // Ended while it waits: nothing is left behind.
+  const waiting = results.next();
+  await results.return(undefined);
+  expect((await waiting).done).toBe(true);
+  await until(() => app.journal.counts.followers).toBe(0);
+  contextValue.reads.end();
 });
