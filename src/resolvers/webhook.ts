@@ -1,12 +1,15 @@
 import { authorize } from '../access.ts';
 import type { Context } from '../context.ts';
+import type { Transaction } from '../db.ts';
 import { AppError, notFound } from '../errors.ts';
 import type { WebhookDeliveryModel } from '../generated/prisma/models.ts';
 import type { PaymentGateway, WebhookVerdict } from '../generated/prisma/enums.ts';
 import { idOf } from '../global-id.ts';
+import type { GatewayClaim } from '../integrations/contract.ts';
 import { DELIVERY_COLUMNS, type WebhookDeliveryRow } from '../loaders.ts';
+import { runOperation, type Done } from '../operations.ts';
 import { cursorColumn, keyset, pageArgs, toConnection, type Connection, type PageArguments, type Paged } from '../paging.ts';
-import { askBack, bodyContext, findPayment, settleDelivery } from '../webhooks.ts';
+import { askBack, bodyContext, findPayment, settleDelivery, type AskedBack, type FoundPayment, type StoredDelivery } from '../webhooks.ts';
 import { foresee } from './settlement.ts';
 
 /** The tenant's webhook journal, newest first (COM-8). */
@@ -40,7 +43,6 @@ export function maskFields(text: string, names: readonly string[]): string {
 }
 
 export interface ReplayResult {
-  readonly delivery: WebhookDeliveryRow;
   readonly verdict: WebhookVerdict;
   /** Null where nothing would change or nothing is known of a payment. */
   readonly change: {
@@ -50,13 +52,32 @@ export interface ReplayResult {
   } | null;
 }
 
+export interface ReplayInput {
+  readonly deliveryId: string;
+  readonly dryRun?: boolean | null | undefined;
+  readonly idempotencyKey?: string | null | undefined;
+}
+
 /**
- * Runs a stored delivery again through today's code (COM-8, BEY-7). A dry run asks the gateway and shows what it would change; nothing is
- * written. Otherwise it settles as if it came now.
+ * Runs a stored delivery again through today's code (COM-8, BEY-7). A dry run asks the gateway and shows what it would change; nothing of
+ * it is written. Otherwise it settles as if it came now. What came of it is `once.replay` of the answer.
  */
-export async function replayWebhook(ctx: Context, input: { deliveryId: string; dryRun?: boolean | null }): Promise<ReplayResult> {
+export async function replayWebhook(ctx: Context, input: ReplayInput): Promise<Done> {
   authorize(ctx, 'webhook.replay');
   const id = idOf('WebhookDelivery', input.deliveryId, ['input', 'deliveryId']);
+  return runOperation(ctx, 'replayWebhook', { ...input }, async (operation) => {
+    const delivery = await readStored(ctx, id);
+    // Asked before the transaction: the gateway is never called while one is open.
+    const readAgain = await readAndAsk(ctx, delivery);
+    return operation.once(async (tx) => ({
+      type: 'WebhookDelivery',
+      id,
+      once: { replay: await replay(ctx, tx, readAgain, input.dryRun ?? false) },
+    }));
+  });
+}
+
+async function readStored(ctx: Context, id: string): Promise<WebhookDeliveryModel & { bodySealed: Uint8Array }> {
   const delivery = await ctx.app.db.read(ctx.scope, (tx) =>
     tx.maybeOne<WebhookDeliveryModel>(
       `select ${DELIVERY_COLUMNS}, d.body_sealed as "bodySealed" from webhook_deliveries d where d.tenant_id = current_tenant() and d.id = $1`,
@@ -64,37 +85,44 @@ export async function replayWebhook(ctx: Context, input: { deliveryId: string; d
     ),
   );
   if (!delivery) throw notFound('delivery', ['input', 'deliveryId']);
-  if (!delivery.bodySealed) throw new AppError('INVALID_STATE', 'The body of this delivery is no longer kept.');
-  return replay(ctx, delivery, delivery.bodySealed, input.dryRun ?? false);
+  const { bodySealed } = delivery;
+  if (!bodySealed) throw new AppError('INVALID_STATE', 'The body of this delivery is no longer kept.');
+  return { ...delivery, bodySealed };
 }
 
-async function replay(ctx: Context, delivery: WebhookDeliveryModel, sealed: Uint8Array, dryRun: boolean): Promise<ReplayResult> {
+/** What today's code reads in a delivery, and what the gateway says to it; or the verdict where it comes to no question. */
+type ReadAgain =
+  | { readonly verdict: WebhookVerdict }
+  | { readonly stored: StoredDelivery; readonly claim: GatewayClaim; readonly payment: FoundPayment; readonly asked: AskedBack };
+
+async function readAndAsk(ctx: Context, delivery: WebhookDeliveryModel & { bodySealed: Uint8Array }): Promise<ReadAgain> {
   const { app, scope } = ctx;
   const gateway = delivery.source.toUpperCase() as PaymentGateway;
   const connection = await app.gateways.connect(scope.tenantId, gateway);
   if (!connection) throw new AppError('CREDENTIALS_MISSING', 'This gateway is no longer configured.');
-  const body = app.vault.open(sealed, bodyContext(scope.tenantId, delivery.id));
+  const body = app.vault.open(delivery.bodySealed, bodyContext(scope.tenantId, delivery.id));
   const reading = app.gateways.readWebhook(gateway, connection, { headers: delivery.headers as Record<string, string>, body });
-  if (reading.verdict !== 'OK') return { delivery, verdict: reading.verdict, change: null };
+  if (reading.verdict !== 'OK') return { verdict: reading.verdict };
   const { claim } = reading;
-  const found = await app.db.read(scope, (tx) => findPayment(tx, gateway, claim));
-  if (!found) return { delivery, verdict: 'UNKNOWN_PAYMENT', change: null };
+  const payment = await app.db.read(scope, (tx) => findPayment(tx, gateway, claim));
+  if (!payment) return { verdict: 'UNKNOWN_PAYMENT' };
   const stored = { id: delivery.id, scope, gateway, connection, receivedAt: delivery.receivedAt };
-  const asked = await askBack(app, stored, claim, found);
-  const outcome = await app.db.write(scope, async (tx) => {
-    const foreseen = asked.strange ? null : await foresee(tx, { paymentId: found.id, claim, fact: asked.fact, amountRule: connection.amountRule });
-    if (!dryRun) await settleDelivery(app, tx, stored, { claim, payment: found, asked });
-    return foreseen;
-  });
-  app.journal.wake();
-  if (!outcome) return { delivery, verdict: 'MISMATCH', change: null };
-  const { order, payment, decision } = outcome;
+  return { stored, claim, payment, asked: await askBack(app, stored, claim, payment) };
+}
+
+async function replay(ctx: Context, tx: Transaction, readAgain: ReadAgain, dryRun: boolean): Promise<ReplayResult> {
+  if ('verdict' in readAgain) return { verdict: readAgain.verdict, change: null };
+  const { stored, claim, payment, asked } = readAgain;
+  const news = { paymentId: payment.id, claim, fact: asked.fact, amountRule: stored.connection.amountRule };
+  const foreseen = asked.strange ? null : await foresee(tx, news);
+  if (!dryRun) await settleDelivery(ctx.app, tx, stored, { claim, payment, asked });
+  if (!foreseen) return { verdict: 'MISMATCH', change: null };
+  const { decision } = foreseen;
   return {
-    delivery,
     verdict: decision.verdict,
     change: {
-      paymentStatus: { from: payment.status, to: decision.paymentStatus },
-      orderStatus: { from: order.status, to: decision.orderStatus },
+      paymentStatus: { from: foreseen.payment.status, to: decision.paymentStatus },
+      orderStatus: { from: foreseen.order.status, to: decision.orderStatus },
       note: decision.note,
     },
   };

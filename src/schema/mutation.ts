@@ -52,11 +52,6 @@ export function runVerb<T>(ctx: Context, verb: () => Promise<Done>, load: (id: s
   });
 }
 
-/** The same for a verb whose result is not an object of the graph. */
-export function resultOrErrors<T>(ctx: Context, verb: () => Promise<T>): Promise<Payload<T>> {
-  return orErrors(async () => ({ result: await outsideSnapshot(ctx, verb), userErrors: [] }));
-}
-
 async function outsideSnapshot<T>(ctx: Context, verb: () => Promise<T>): Promise<T> {
   try {
     return await ctx.reads.pauseFor(verb);

@@ -5,7 +5,7 @@ import { authorizedLoad } from '../resolvers/node-load.ts';
 import { listWebhookDeliveries, replayWebhook, shownBody, type ReplayResult } from '../resolvers/webhook.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, connectionType } from './connection.ts';
-import { resultOrErrors, UserError, type Payload } from './mutation.ts';
+import { runVerb, UserError, type Payload } from './mutation.ts';
 import { Node, registerNode } from './node.ts';
 import { Payment } from './payment.ts';
 
@@ -52,10 +52,15 @@ const WebhookReplay = builder.objectRef<ReplayResult>('WebhookReplay').implement
   }),
 });
 
-const WebhookPayload = builder.objectRef<Payload<ReplayResult>>('WebhookPayload').implement({
+const WebhookPayload = builder.objectRef<Payload<WebhookDeliveryRow>>('WebhookPayload').implement({
   fields: (t) => ({
-    webhookDelivery: t.field({ type: WebhookDelivery, nullable: true, resolve: ({ result }) => result?.delivery ?? null }),
-    replay: t.field({ type: WebhookReplay, nullable: true, resolve: ({ result }) => result }),
+    webhookDelivery: t.field({ type: WebhookDelivery, nullable: true, resolve: ({ result }) => result }),
+    replay: t.field({
+      type: WebhookReplay,
+      nullable: true,
+      description: 'Null when the call is repeated under its idempotency key.',
+      resolve: ({ once }) => (once?.['replay'] as ReplayResult | undefined) ?? null,
+    }),
     userErrors: t.field({ type: [UserError], resolve: ({ userErrors }) => [...userErrors] }),
   }),
 });
@@ -73,6 +78,6 @@ builder.mutationField('replayWebhook', (t) =>
     type: WebhookPayload,
     description: 'Runs a stored delivery again, for real or as a dry run (BEY-7). Repeating it has no further effect.',
     args: { input: t.arg({ type: ReplayWebhookInput, required: true }) },
-    resolve: (_root, { input }, ctx) => resultOrErrors(ctx, () => replayWebhook(ctx, input)),
+    resolve: (_root, { input }, ctx) => runVerb(ctx, () => replayWebhook(ctx, input), (id) => ctx.loaders.delivery.load(id)),
   }),
 );
