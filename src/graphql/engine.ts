@@ -10,7 +10,7 @@ import { createContext, type Spending } from '../request.ts';
 import { pointsOf, POINTS_MAX } from './cost.ts';
 import { Documents, type OperationKind, type PreparedDocument, type PreparedOperation } from './documents.ts';
 import { Executor, isRequestError } from './execute.ts';
-import { nulRefusal } from './limits.ts';
+import { checkText } from './limits.ts';
 import { executionError, refusal, requestError, statusOf, thrownError, type WireCode, type WireError } from './mask.ts';
 import { PersistedOperations, type OperationParams } from './persisted.ts';
 
@@ -125,7 +125,7 @@ export class Engine {
     let text: string;
     try {
       text = this.persisted.textOf(params);
-      refuseNul(params.variables);
+      checkTexts(params.variables);
     } catch (error) {
       return this.#charged(
         { errors: [requestError(error as GraphQLError)], operation: null, spending: null },
@@ -317,13 +317,13 @@ function refusedAnswer({ errors, operation, spending }: Refused): Answer {
 /** Deeper than any input of the graph; JSON itself has no bound. */
 const VARIABLES_DEPTH_MAX = 32;
 
-// Text with NUL would reach the database and come back as a defect of ours.
-function refuseNul(value: unknown, depth = 0): void {
+// Text that the database can't keep would come back as a defect of ours.
+function checkTexts(value: unknown, depth = 0): void {
   if (typeof value === 'string') {
-    if (value.includes('\0')) throw nulRefusal();
+    checkText(value);
   } else if (value !== null && typeof value === 'object') {
     if (depth > VARIABLES_DEPTH_MAX)
       throw new GraphQLError('The variables are nested too deeply.', { extensions: { code: 'INVALID_INPUT' } });
-    for (const inner of Object.values(value)) refuseNul(inner, depth + 1);
+    for (const inner of Object.values(value)) checkTexts(inner, depth + 1);
   }
 }

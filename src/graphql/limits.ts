@@ -98,16 +98,18 @@ function countNodes(document: DocumentNode): void {
       directives += 1;
     },
     StringValue: (node) => {
-      if (node.value.includes('\0')) throw nulRefusal();
+      checkText(node.value);
     },
   });
   hold('aliases', aliases);
   hold('directives', directives);
 }
 
-/** PostgreSQL's text has no NUL. */
-export function nulRefusal(): GraphQLError {
-  return new GraphQLError('Text must not hold the character NUL.', { extensions: { code: 'INVALID_INPUT' } });
+/** PostgreSQL's text has no NUL, and half a surrogate pair is no character: jsonb refuses it, text would keep another one. */
+export function checkText(text: string): void {
+  if (text.includes('\0') || !text.isWellFormed()) {
+    throw new GraphQLError('Text must be whole Unicode characters without NUL.', { extensions: { code: 'INVALID_INPUT' } });
+  }
 }
 
 interface Extent {
