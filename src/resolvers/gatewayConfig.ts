@@ -149,13 +149,18 @@ async function writeCredential(author: Author, vault: Vault, tx: Transaction, te
     'select coalesce(max(version), 0) + 1 as version from credentials where tenant_id = current_tenant() and owner = $1 and name = $2',
     [owner, name],
   );
-  const lastFour = value.length >= SHOWN_FROM_CHARACTERS ? value.slice(-4) : null;
+  const lastFour = value.length >= SHOWN_FROM_CHARACTERS ? lastFourOf(value) : null;
   await tx.query(
     `insert into credentials (tenant_id, id, owner, name, version, sealed, master_key_version, last_four, created_at)
      values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8)`,
     [author.newId(), owner, name, version, vault.seal(value, contextOf(tenantId, owner, name, version)), vault.masterKeyVersion, lastFour, author.clock.now()],
   );
   return { name, version, lastFour };
+}
+
+// By whole characters: half of one is no text.
+function lastFourOf(value: string): string {
+  return [...value.slice(-8)].slice(-4).join('').toWellFormed();
 }
 
 function ownerOf(gateway: PaymentGateway): string {
