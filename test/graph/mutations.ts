@@ -95,7 +95,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     },
   },
   replayWebhook: {
-    as: operator, answer: 'webhookDelivery { id }', keyIgnored: 'It is told what a replay makes of the delivery now, and a second settling has no further effect.',
+    as: operator, answer: 'webhookDelivery { id }',
     prepare: async ({ shop }) => {
       const started = await shop.started();
       await shop.deliver(shop.hook('paid', started.invoice));

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { createContext } from '../../src/request.ts';
+import { issueOrder } from '../../src/resolvers/order.ts';
 import { schema } from '../../src/schema/index.ts';
 import { startTestApp, type As, type GraphAnswer, type TestApp } from '../helpers/app.ts';
 import { rawId, Shop } from '../helpers/shop.ts';
@@ -165,4 +167,15 @@ test('a passing refusal frees its key: after the outage the same request works',
   expect(again).toMatchObject({ payment: { status: 'PENDING' }, userErrors: [] });
   expect(await operation(input.idempotencyKey, shop.customer)).toMatchObject({ status: 'SUCCEEDED', result: { id: again.payment.id } });
   expect(await world.owner('select status from payments where order_id = $1 order by created_at', [rawId(orderId)])).toEqual([{ status: 'FAILED' }, { status: 'PENDING' }]);
+});
+
+test('operation(key) is IN_FLIGHT while the first request works, and whoever repeats it waits no longer than their own deadline', async () => {
+  const input = { orderId: await shop.draft(), idempotencyKey: newKey() };
+  await send('issueOrder', input);
+  // Fingerprints are keyed, so the row of an operation that was really done is put back to its beginning.
+  await world.owner("update operations set status = 'IN_FLIGHT', finished_at = null, lease_until = now() + interval '1 minute' where key = $1", [input.idempotencyKey]);
+  expect(await operation(input.idempotencyKey)).toMatchObject({ mutation: 'issueOrder', status: 'IN_FLIGHT', result: null, userErrors: [] });
+  const identity = await world.app.auth.identify({ apiKey: null, authorization: `Bearer ${shop.operator.token}`, origin: null, tenantSlug: null });
+  const hurried = createContext({ ...world.app, config: { ...world.app.config, requestDeadlineMs: 300 } }, identity, 'hurried');
+  await expect(issueOrder(hurried, input)).rejects.toMatchObject({ code: 'OPERATION_IN_FLIGHT' });
 });
