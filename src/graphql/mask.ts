@@ -33,10 +33,15 @@ export function requestError(error: GraphQLError): WireError {
   const { code, details } = error.extensions;
   const known = typeof code === 'string' && KNOWN_CODES.has(code) ? (code as WireCode) : 'INVALID_INPUT';
   return {
-    message: error.message,
+    message: withoutValue(error.message),
     ...places(error),
     extensions: { code: known, ...(details !== undefined && { details }) },
   };
+}
+
+// What was sent is never repeated: beside the field at fault there may be a password.
+function withoutValue(message: string): string {
+  return message.replace(/,? found: [^]*$/i, '.').replace(/( cannot represent [^:]*): [^]*$/, '$1.');
 }
 
 /** Errors of execution: an AppError as itself; anything else is a defect, told by the request's id alone and logged with its cause. */
