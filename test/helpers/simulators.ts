@@ -182,7 +182,7 @@ export async function startSimulators(options: SimulatorsOptions = {}): Promise<
     // By our own address, because `localhost` in the page's may be resolved otherwise on a test machine.
     act: (payPage, action, more = {}) => act(`${url}${new URL(payPage).pathname}`, action, more),
     kiosk: (code, action, more = {}) => act(`${url}/fawaterk/kiosk/${code}`, action, more),
-    kill: started.kill,
+    kill: () => started.kill(),
     stop: async () => {
       await started.stop();
       if (options.directory === undefined) fs.rmSync(dataDir, { recursive: true, force: true });
