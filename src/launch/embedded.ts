@@ -49,7 +49,7 @@ const LOG_BYTES_MAX = 10_000_000;
 export async function startEmbeddedPostgres(options: Options): Promise<EmbeddedPostgres> {
   const { log, durable = true } = options;
   const dataDir = prepareDataDir(options.dataDir);
-  const release = lockDataDir(dataDir);
+  const release = await lockDataDir(dataDir);
   try {
     const { home, account } = chooseHome(dataDir, log);
     const binaries = findBinaries(account, log);

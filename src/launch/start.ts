@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   const settings = readSettings(process.env);
   settings.dataDir = prepareDataDir(settings.dataDir);
   // The embedded server takes this lock itself.
-  if (settings.databaseUrl ?? settings.migrationUrl) undo.push(lockDataDir(settings.dataDir));
+  if (settings.databaseUrl ?? settings.migrationUrl) undo.push(await lockDataDir(settings.dataDir));
   const secretKey = readSecretKey(process.env, settings);
   const isDemo = settings.environment !== 'production';
   await assertPortFree(settings.port, settings.host, 'the application');

@@ -67,7 +67,10 @@ function guardOf(postmaster: number): number {
   throw new Error('The guard was not found.');
 }
 
-describe('the embedded PostgreSQL', () => {
+// Each of these makes a cluster and forces it to disk, which a loaded machine takes its time for.
+const patience = { timeout: 120_000 };
+
+describe('the embedded PostgreSQL', patience, () => {
   test('keeps its data and its port over a stop and a start, and asks for a password on the loopback address only', async () => {
     const dataDir = dataDirectory();
     const first = await start(dataDir);
@@ -123,7 +126,7 @@ describe('the embedded PostgreSQL', () => {
 });
 
 // The stories below need /proc to find and kill what a run consists of.
-describe.runIf(process.platform === 'linux')('after a SIGKILL', () => {
+describe.runIf(process.platform === 'linux')('after a SIGKILL', patience, () => {
   test('of the launcher alone the server stops by itself, in the orderly way', async () => {
     const dataDir = dataDirectory();
     const { launcher, postmaster, ownerUrl } = await startElsewhere(dataDir);
