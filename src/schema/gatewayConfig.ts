@@ -38,7 +38,6 @@ builder.prismaObjectFields('Tenant', (t) => ({
     type: PaymentGatewayConfig,
     nullable: true,
     description: '[tenantAdmin]',
-    select: { id: true, slug: true },
     resolve: (tenant, _args, ctx) => gatewayConfigOf(ctx, tenant),
   }),
 }));

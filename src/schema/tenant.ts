@@ -10,9 +10,9 @@ import { connectionArgs, connectionType } from './connection.ts';
 import { payloadType, runVerb } from './mutation.ts';
 import { Node, registerNode } from './node.ts';
 
-const TenantTypeType = builder.enumType('TenantType', { values: Object.values(TenantType) });
-const SubscriptionPlanType = builder.enumType('SubscriptionPlan', { values: Object.values(SubscriptionPlan) });
-const RoundingModeType = builder.enumType('RoundingMode', { values: ROUNDING_MODES });
+const TenantTypeType = builder.enumType('TenantType', { description: 'Whether the tenant\'s website is its own or one of ours.', values: Object.values(TenantType) });
+const SubscriptionPlanType = builder.enumType('SubscriptionPlan', { description: 'What the tenant pays for.', values: Object.values(SubscriptionPlan) });
+const RoundingModeType = builder.enumType('RoundingMode', { description: 'How half a minor unit is rounded.', values: ROUNDING_MODES });
 const RoundingLevelType = builder.enumType('RoundingLevel', { values: ROUNDING_LEVELS, description: 'Whether tax is rounded per line or per order.' });
 
 const TaxProfileType = builder.objectRef<TaxProfile>('TaxProfile').implement({
@@ -56,12 +56,12 @@ export const Tenant = builder.prismaObject('Tenant', {
     currencyCode: t.expose('currencyCode', { type: 'CurrencyCode', description: 'Of new orders that name none.' }),
     locale: t.expose('locale', { type: 'Locale' }),
     timeZone: t.expose('timeZone', { type: 'TimeZone' }),
-    taxProfile: t.field({ type: TaxProfileType, select: { taxProfile: true }, resolve: (tenant) => tenant.taxProfile as unknown as TaxProfile }),
-    legal: t.field({ type: LegalFactsType, select: { legal: true }, resolve: (tenant) => tenant.legal as LegalFacts }),
+    taxProfile: t.field({ type: TaxProfileType, resolve: (tenant) => tenant.taxProfile as unknown as TaxProfile }),
+    legal: t.field({ type: LegalFactsType, resolve: (tenant) => tenant.legal as LegalFacts }),
     portal: t.field({
       type: PortalConfig,
       description: '[tenantAdmin]',
-      select: (_args, _ctx, nested) => ({ id: true, slug: true, portal: nested(true) }),
+      select: (_args, _ctx, nested) => ({ portal: nested(true) }),
       resolve: (tenant, _args, ctx) => portalOf(ctx, tenant),
     }),
   }),

@@ -98,7 +98,7 @@ export async function ask(app: App, credentials: Credentials, source: string, va
 /** Runs a mutation of one input and gives its payload; its errors are those of the payload. */
 export async function mutate(app: App, credentials: Credentials, name: string, input: Record<string, unknown>, fields: string): Promise<any> {
   const inputType = `${name[0]!.toUpperCase()}${name.slice(1)}Input`;
-  const answer = await ask(app, credentials, `mutation ($input: ${inputType}!) { ${name}(input: $input) { ${fields} userErrors { code field message details } } }`, { input });
+  const answer = await ask(app, credentials, `mutation ($input: ${inputType}!) { ${name}(input: $input) { ${fields} userErrors { code field message details } } }`, JSON.parse(JSON.stringify({ input })) as Record<string, unknown>);
   if (answer.errors) throw Object.assign(new Error(answer.errors.map((error) => error.message).join('; ')), { codes: answer.codes });
   return answer.data![name];
 }
