@@ -5,6 +5,7 @@ import { startWorker } from '../../src/jobs/worker.ts';
 import { eventually, startTestApp, type TestApp } from '../helpers/app.ts';
 import { brokenLaws } from '../helpers/books.ts';
 import { Shop, rawId, type Started } from '../helpers/shop.ts';
+import { everyOrder, SequenceRunner, STARTS, turnsFor } from '../proof/sequences.ts';
 
 /** What a gateway's deliveries do to payments and orders (COM-7, COM-8), over the real endpoint and the real database. */
 let world: TestApp;
@@ -321,6 +322,18 @@ describe('a replay', () => {
     await Promise.all([1, 2, 3].map(() => replay(shop.node('WebhookDelivery', id), false)));
     expect(await shop.postings(started.id)).toEqual(['SETTLEMENT']);
   });
+});
+
+test('any six deliveries in any order from any state end right and settle once (all of them in npm run test:soak)', async () => {
+  const seed = Date.now() % 1_000_000;
+  const orders = [...everyOrder()];
+  const sample = Array.from({ length: 72 }, (_, index) => {
+    const start = STARTS[index % STARTS.length]!;
+    const turns = turnsFor(start);
+    const turn = turns[(seed + Math.floor(index / STARTS.length)) % turns.length]!;
+    return { start, turn, deliveries: orders[(seed + index * 7919) % orders.length]! };
+  });
+  expect(await new SequenceRunner(world, shop).run(sample), `seed ${seed}`).toEqual([]);
 });
 
 test('after all of this the books still agree', async () => {
