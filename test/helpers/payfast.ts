@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
-import path from 'node:path';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { PaymentForm } from '../../src/integrations/contract.ts';
 import { simulatePayfast } from '../../src/integrations/payfast/simulator.ts';
@@ -39,7 +40,7 @@ export type PageAction = 'pay' | 'fail' | 'pending' | 'cancel';
 
 /** The simulated PayFast in this process, with a folder of its own unless one is given. */
 export async function startPayfast(options: { directory?: string; baseUrl?: string } = {}) {
-  const directory = options.directory ?? fs.mkdtempSync(path.join(os.tmpdir(), 'payfast-'));
+  const directory = options.directory ?? fs.mkdtempSync(join(os.tmpdir(), 'payfast-'));
   const server = await startSimulatorServer({
     simulators: { payfast: simulatePayfast },
     port: 0,
@@ -93,10 +94,20 @@ export interface Received {
   readonly sourceAddress: string;
 }
 
-/** Takes notifications as our edge would: raw body, lower-case headers, the peer's address. */
-export async function startReceiver(status: () => number = () => 200, port = 0) {
+/**
+ * Takes notifications as our edge would: raw body, lower-case headers, the peer's address. Its path is its own, because
+ * its port may have been another test's, whose simulator still sends there.
+ * @param address where an earlier one listened
+ */
+export async function startReceiver(status: () => number = () => 200, address?: string) {
+  const path = address === undefined ? `/itn/${randomUUID()}` : new URL(address).pathname;
+  const port = address === undefined ? 0 : Number(new URL(address).port);
   const received: Received[] = [];
   const server = http.createServer((incoming, response) => {
+    if (incoming.url?.split('?')[0] !== path) {
+      response.writeHead(404).end();
+      return;
+    }
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('end', () => {
@@ -112,8 +123,7 @@ export async function startReceiver(status: () => number = () => 200, port = 0) 
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const listening = (server.address() as AddressInfo).port;
   return {
-    url: `http://127.0.0.1:${listening}/itn`,
-    port: listening,
+    url: `http://127.0.0.1:${listening}${path}`,
     received,
     count: async (wanted: number): Promise<Received[]> => {
       await expect.poll(() => received.length, { timeout: 5_000, interval: 5 }).toBeGreaterThanOrEqual(wanted);

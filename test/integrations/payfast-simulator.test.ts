@@ -329,7 +329,7 @@ describe('what it remembers', () => {
     await first.act(paid.page ?? '', 'pay');
     await first.stop(true);
 
-    const again = await startReceiver(() => 200, closed.port);
+    const again = await startReceiver(() => 200, closed.url);
     const second = await startPayfast({ directory: first.directory });
     try {
       const [delivery] = await again.count(1);
