@@ -111,8 +111,9 @@ export class WebSockets {
         send: (text) => {
           transport.send(text);
           // Answers to a flood of pings that nobody reads wait like events do.
-          if (transport.bufferedBytes() > limits.bufferBytesMax)
-            extra.connection ? extra.connection.cutOff() : socket.terminate();
+          if (transport.bufferedBytes() <= limits.bufferBytesMax) return;
+          if (extra.connection) extra.connection.cutOff();
+          else socket.terminate();
         },
         close: (code, reason) => socket.close(code, reason),
         onMessage: (listener) => (receive = listener),

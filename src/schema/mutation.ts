@@ -28,8 +28,10 @@ export interface Payload<T> {
   readonly once?: Readonly<Record<string, unknown>>;
 }
 
+type Types = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer T> ? T : never;
+
 /** A payload type whose result field bears the object's name in lower case (graph.graphql, "Payloads"). */
-export function payloadType<T>(name: string, field: string, type: ObjectRef<any, T>) {
+export function payloadType<T>(name: string, field: string, type: ObjectRef<Types, T>) {
   return builder.objectRef<Payload<T>>(name).implement({
     fields: (t) => ({
       [field]: t.field({ type: type as never, nullable: true, resolve: (payload) => payload.result as never }),

@@ -88,7 +88,7 @@ export async function ask(app: App, credentials: Credentials, source: string, va
   const ctx = createContext(app, await identify(app, credentials), randomUUID());
   try {
     const answer = (await graphql({ schema, source, variableValues: variables, contextValue: ctx })) as ExecutionResult<Record<string, any>>;
-    const codes = (answer.errors ?? []).map((error) => (error.originalError as { code?: string } | undefined)?.code ?? error.message);
+    const codes = (answer.errors ?? []).map((error) => (error.cause as { code?: string } | undefined)?.code ?? error.message);
     return { ...answer, codes };
   } finally {
     ctx.reads.end();

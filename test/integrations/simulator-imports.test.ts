@@ -48,7 +48,5 @@ test.each([
 });
 
 test('every integration has a simulator where the registry says it is', () => {
-  expect(PAYMENT_GATEWAYS.map((one) => one.simulatorPath.split('/')[1]).toSorted()).toEqual(
-    Object.keys(SIMULATORS).toSorted(),
-  );
+  expect(new Set(PAYMENT_GATEWAYS.map((one) => one.simulatorPath.split('/')[1]))).toEqual(new Set(Object.keys(SIMULATORS)));
 });
