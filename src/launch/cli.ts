@@ -2,10 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { joinOwner } from './database.ts';
+import { joinOwner, openDatabase } from './database.ts';
+import { prepareDataDir } from './dataDirectory.ts';
 import { LaunchFault, reportFault } from './fault.ts';
-import { migrate } from './migrate.ts';
-import { ensureApplicationLogin } from './roles.ts';
 import { readSecretKey, readSettings } from './settings.ts';
 
 // npm run cli -- ...: runs src/cli/main.ts with the same database, key and addresses as `npm start`, whether that runs or not.
@@ -14,14 +13,11 @@ const program = resolve(import.meta.dirname, '../cli/main.ts');
 async function run(): Promise<void> {
   if (!existsSync(program)) throw new LaunchFault(`There is no ${program}.`);
   const settings = readSettings(process.env);
+  settings.dataDir = prepareDataDir(settings.dataDir);
   const secretKey = readSecretKey(process.env, settings);
-  const isPrepared = settings.databaseUrl && settings.migrationUrl;
-  const database = isPrepared ? null : await joinOwner(settings, (line) => console.error(line));
+  const log = (line: string): void => console.error(line);
+  const database = await openDatabase(settings, log, () => joinOwner(settings, log));
   try {
-    if (database) await migrate(database.ownerUrl, { log: (line) => console.error(line) });
-    const databaseUrl = database
-      ? await ensureApplicationLogin(database.ownerUrl, settings.dataDir)
-      : settings.databaseUrl;
     const { DATABASE_MIGRATION_URL: _owner, ...env } = process.env;
     const child = spawn(
       process.execPath,
@@ -30,7 +26,7 @@ async function run(): Promise<void> {
         stdio: 'inherit',
         env: {
           ...env,
-          DATABASE_URL: databaseUrl ?? '',
+          DATABASE_URL: database.appUrl,
           SECRET_KEY: secretKey,
           PORT: String(settings.port),
           APP_BASE_URL: settings.baseUrl,
@@ -41,7 +37,7 @@ async function run(): Promise<void> {
     const [code] = (await once(child, 'exit')) as [number | null];
     process.exitCode = code ?? 1;
   } finally {
-    await database?.stop();
+    await database.stop();
   }
 }
 

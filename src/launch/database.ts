@@ -15,37 +15,35 @@ export interface OwnedDatabase {
 /** A migrated database and the application's login to it. */
 export interface ReadyDatabase {
   appUrl: string;
-  /** False when only an application's login was given: migrating is then somebody else's work. */
-  isOwned: boolean;
   description: string;
   stop: () => Promise<void>;
 }
 
 /**
- * The database for `npm start`: the given one, or an embedded one; migrated; with a login of the application's own.
+ * The database, given or embedded (`open` says how to come by it), migrated, with a login of the application's own.
  * Only an application's login given (DATABASE_URL, no owner): nothing is migrated.
  */
 export async function openDatabase(
   settings: LaunchSettings,
   log: Log,
-  onLost: (fault: Error) => void,
+  open: () => Promise<OwnedDatabase>,
 ): Promise<ReadyDatabase> {
   const { databaseUrl, migrationUrl, dataDir } = settings;
   if (databaseUrl && !migrationUrl) {
     await waitForDatabase(databaseUrl, { log });
     if (!(await readRole(databaseUrl)).isOwner) {
       log('DATABASE_URL is a login without ownership, so nothing is migrated (set DATABASE_MIGRATION_URL for that).');
-      return { appUrl: databaseUrl, isOwned: false, description: describe(databaseUrl), stop: async () => undefined };
+      return { appUrl: databaseUrl, description: describe(databaseUrl), stop: async () => undefined };
     }
   }
-  const owned = await openOwner(settings, log, onLost);
+  const owned = await open();
   try {
     await migrate(owned.ownerUrl, { log });
     const appUrl =
       migrationUrl && databaseUrl
         ? await admit(migrationUrl, databaseUrl)
         : await ensureApplicationLogin(owned.ownerUrl, dataDir);
-    return { appUrl, isOwned: true, description: owned.description, stop: owned.stop };
+    return { appUrl, description: owned.description, stop: owned.stop };
   } catch (error) {
     await owned.stop();
     throw error;

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { openEngine, type Engine } from './engine.ts';
 import { LaunchFault } from './fault.ts';
 import { installJobQueue } from './jobQueue.ts';
-import { ensureGroupRole } from './roles.ts';
+import { ensureGroupRole, readRole } from './roles.ts';
 
 // Any number; it only has to be the same in every process that migrates. Prisma's own tool uses another one.
 const MIGRATION_LOCK = 4_101_927;
@@ -26,6 +26,9 @@ export interface MigrateOptions {
  */
 export async function migrate(ownerUrl: string, options: MigrateOptions): Promise<string[]> {
   await waitForDatabase(ownerUrl, options);
+  const { role, isOwner } = await readRole(ownerUrl);
+  if (!isOwner)
+    throw new LaunchFault(`${role} does not own this database; set DATABASE_MIGRATION_URL to its owner's address.`);
   return withLock(ownerUrl, async (client) => {
     await ensureGroupRole(client);
     const applied = await withEngine(ownerUrl, options.folder, (engine) => applyPending(engine, options.log));

@@ -104,7 +104,7 @@ export interface RoleFacts {
   isMember: boolean;
 }
 
-/** An owner is whoever could migrate: a superuser, or who owns the public schema or the history of migrations. */
+/** An owner is whoever could migrate: a superuser, who owns the public schema or the history of migrations, or who may begin one. */
 export async function readRole(url: string): Promise<RoleFacts> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   await client.connect();
@@ -112,7 +112,8 @@ export async function readRole(url: string): Promise<RoleFacts> {
     const { rows } = await client.query<RoleFacts>(
       `select current_user as role,
         rolsuper or exists (select from pg_namespace where nspname = 'public' and pg_has_role(nspowner, 'usage'))
-          or exists (select from pg_class where oid = to_regclass('public._prisma_migrations') and pg_has_role(relowner, 'usage')) as "isOwner",
+          or exists (select from pg_class where oid = to_regclass('public._prisma_migrations') and pg_has_role(relowner, 'usage'))
+          or (to_regclass('public._prisma_migrations') is null and has_schema_privilege('public', 'create')) as "isOwner",
         coalesce((select pg_has_role(current_user, oid, 'member') from pg_roles where rolname = $1), false) as "isMember"
        from pg_roles where rolname = current_user`,
       [GROUP_ROLE],

@@ -1,7 +1,7 @@
 import { watch } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { banner } from './banner.ts';
-import { openDatabase } from './database.ts';
+import { openDatabase, openOwner } from './database.ts';
 import { lockDataDir, prepareDataDir } from './dataDirectory.ts';
 import { prepareDemo, type DemoFile } from './demo.ts';
 import { reportFault } from './fault.ts';
@@ -47,10 +47,11 @@ async function main(): Promise<void> {
   await assertPortFree(settings.port, settings.host, 'the application');
   if (isDemo) await assertPortFree(settings.simulatorsPort, '127.0.0.1', 'the simulators');
 
-  const database = await openDatabase(settings, log, (fault) => {
+  const onLost = (fault: Error): void => {
     reportFault(fault);
     void stop(1);
-  });
+  };
+  const database = await openDatabase(settings, log, () => openOwner(settings, log, onLost));
   await started(database, database.stop);
   let demo: DemoFile | null = null;
   if (isDemo) {

@@ -149,6 +149,9 @@ describe("the application's login", () => {
       'select rolsuper, rolbypassrls, rolcreatedb, rolcreaterole from pg_roles where rolname = current_user',
     );
     expect(facts).toEqual({ rolsuper: false, rolbypassrls: false, rolcreatedb: false, rolcreaterole: false });
+    await expect(migrate(database.appUrl, quiet)).rejects.toThrow(
+      /does not own this database; set DATABASE_MIGRATION_URL/,
+    );
     for (const statement of [
       'create table t (a int)',
       'create table jobs.t (a int)',
