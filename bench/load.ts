@@ -10,6 +10,10 @@ export interface LoadPlan {
   readonly requests: readonly string[];
   readonly connections: number;
   readonly seconds: number;
+  /** Each request is sent once; the run ends with the last answer, or after its seconds. */
+  readonly once?: boolean;
+  /** What every good answer holds. */
+  readonly good?: string;
 }
 
 export interface LoadResult {
@@ -42,15 +46,15 @@ function answerLength(buffer: Buffer): number {
   return buffer.toString('latin1', buffer.length - LAST_CHUNK.length) === LAST_CHUNK ? buffer.length : 0;
 }
 
-function faultOf(answer: Buffer): string | null {
-  const good = answer.toString('latin1', 9, 12) === '200' && answer.indexOf('"errors"') < 0 && answer.indexOf('"data"') > 0;
+function faultOf(answer: Buffer, needle: string): string | null {
+  const good = answer.toString('latin1', 9, 12) === '200' && answer.indexOf('"errors"') < 0 && answer.indexOf(needle) > 0;
   return good ? null : answer.toString('utf8').slice(0, 2_000);
 }
 
 function run(plan: LoadPlan): Promise<LoadResult> {
   const requests = plan.requests.map((text) => Buffer.from(text));
   const latencies: number[] = [];
-  let next = Math.floor(Math.random() * requests.length);
+  let next = plan.once ? -1 : Math.floor(Math.random() * requests.length);
   let bytes = 0;
   let fault: string | null = null;
   const since = performance.now();
@@ -61,7 +65,7 @@ function run(plan: LoadPlan): Promise<LoadResult> {
       let sentAt = 0;
       const send = (): void => {
         sentAt = performance.now();
-        if (sentAt >= until || fault !== null) {
+        if (sentAt >= until || fault !== null || (plan.once && next + 1 >= requests.length)) {
           socket.destroy();
           return resolve();
         }
@@ -77,12 +81,12 @@ function run(plan: LoadPlan): Promise<LoadResult> {
         held = null;
         latencies.push(performance.now() - sentAt);
         bytes += buffer.length;
-        fault ??= faultOf(buffer);
+        fault ??= faultOf(buffer, plan.good ?? '"data"');
         send();
       });
       socket.on('error', (error) => (fault ??= error.message));
       socket.on('close', () => {
-        if (performance.now() < until) fault ??= 'The connection was closed.';
+        if (!socket.destroyed) fault ??= 'The connection was closed.';
         resolve();
       });
       socket.on('connect', send);

@@ -26,7 +26,7 @@ const oneOrder = { query: PORTOLAN.q2, variables: { id: encodeGlobalId('Order', 
 const codeOf = (answer: Answer): string | undefined => answer.errors?.[0]?.extensions?.code;
 
 const PROBES: readonly Probe[] = [
-  { name: 'the right tenant gets its order', ask: ({ own }) => ({ token: own, body: oneOrder }), holds: (status, answer) => status === 200 && answer.data?.['order'] != null && !answer.errors },
+  { name: 'the right tenant gets its order', ask: ({ own }) => ({ token: own, body: oneOrder }), holds: (status, answer) => status === 200 && (answer.data?.['order'] ?? null) !== null && !answer.errors },
   { name: 'another tenant does not', ask: ({ other }) => ({ token: other, body: oneOrder }), holds: (status, answer) => status === 200 && answer.data?.['order'] === null && !answer.errors },
   { name: 'a token with one letter changed is refused', ask: ({ own }) => ({ token: withOneLetterChanged(own), body: oneOrder }), holds: (status, answer) => status === 401 && codeOf(answer) === 'UNAUTHENTICATED' },
   {

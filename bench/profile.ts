@@ -25,18 +25,34 @@ export async function profileQuery(database: BenchDatabase, tokens: TokenMaker, 
   const folder = mkdtempSync(join(database.dataDir, 'profile-'));
   const load = await startLoad();
   const portolan = await startPortolan(database, { core: SERVER_CORE, nodeArgs: ['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', '250'] });
+  let endedAt = 0;
   try {
     const result = await load.run({ port: portolan.port, requests: await requestsOf('portolan', query, tokens), seconds });
     log(`${query}: ${Math.round(result.answers / result.seconds)} requests a second while profiled.`);
+    endedAt = performance.now();
   } finally {
-    await Promise.all([portolan.stop(), load.stop()]);
+    await portolan.stop();
+    await load.stop();
   }
+  const sinceMs = performance.now() - endedAt;
   const files = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
   // Worker threads write profiles of their own; the main thread's is the longest.
   const profiles = files.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile).toSorted((a, b) => b.samples.length - a.samples.length);
   if (!profiles[0]) throw new Error('The process wrote no profile.');
-  show(profiles[0], log);
+  show(windowOf(profiles[0], sinceMs, seconds * 1000 * STEADY_SHARE), log);
   rmSync(folder, { recursive: true });
+}
+
+/** The last part of the work alone: starting and compiling would hide it. */
+const STEADY_SHARE = 0.6;
+
+function windowOf(profile: CpuProfile, endedMsAgo: number, lengthMs: number): CpuProfile {
+  const all = profile.timeDeltas.reduce((sum, micros) => sum + micros, 0);
+  const to = all - endedMsAgo * 1000;
+  const from = to - lengthMs * 1000;
+  let at = 0;
+  const inside = profile.timeDeltas.map((micros) => (at += micros) >= from && at <= to);
+  return { nodes: profile.nodes, samples: profile.samples.filter((_, index) => inside[index]), timeDeltas: profile.timeDeltas.filter((_, index) => inside[index]) };
 }
 
 function show(profile: CpuProfile, log: (line: string) => void): void {

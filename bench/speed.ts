@@ -46,7 +46,7 @@ export interface LoadGenerator extends Started {
   run(plan: Omit<LoadPlan, 'connections'>): Promise<LoadResult>;
 }
 
-/** @throws Error with the first answer that was not a good one. */
+/** Its runs throw with the first answer that was not a good one. */
 export async function startLoad(): Promise<LoadGenerator> {
   const started = startProcess({ file: 'bench/load.ts', core: OTHER_CORE });
   await nextMessage(started.child);

@@ -1,0 +1,78 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { openTokenMaker, type TokenMaker } from './contestants.ts';
+import { openBenchDatabase, type BenchDatabase } from './database.ts';
+import { installPeers } from './peers.ts';
+import { runPgbench } from './pgbench.ts';
+import { profileQuery } from './profile.ts';
+import { QUERY_NAMES, type QueryName } from './queries.ts';
+import { makeReport, printReport, type Results } from './report.ts';
+import { measureSpeed } from './speed.ts';
+import { countStatements } from './statements.ts';
+import { measureSubscriptions } from './subscriptions.ts';
+import { measureWebhooks } from './webhooks.ts';
+
+/**
+ * npm run bench                  all of it, written to bench/report.json
+ * npm run bench -- profile q1    where our process spends its time on a query
+ *
+ * BENCH_SECONDS (60) is the length of the subscriptions' run; everything else is in proportion. A shorter bench prints its report only.
+ */
+const SECONDS = 60;
+const log = (line: string): void => console.log(line);
+
+function lengths(seconds: number) {
+  return {
+    speed: { seconds: seconds / 12, warmSeconds: Math.max(2, seconds / 20) },
+    subscriptionSeconds: seconds,
+    webhooks: Math.max(500, Math.round(seconds * 50)),
+    pgbenchSeconds: Math.max(2, Math.round(seconds / 6)),
+    profileSeconds: Math.max(5, seconds / 6),
+  };
+}
+
+async function measure(database: BenchDatabase, tokens: TokenMaker, seconds: number): Promise<Results> {
+  const length = lengths(seconds);
+  log('\nStatements by rows ...');
+  const statements = await countStatements(database, tokens);
+  log('\nQueries: each contestant alone on a core, the load and the database on the other ...');
+  const { speed, probes } = await measureSpeed(database, tokens, length.speed, log);
+  log('\nWebhooks ...');
+  const webhooks = await measureWebhooks(database, length.webhooks, log);
+  const pgbenchPerSecond = await runPgbench(database, length.pgbenchSeconds);
+  log('\nSubscriptions ...');
+  const subscriptions = await measureSubscriptions(database, tokens, length.subscriptionSeconds, log);
+  return { statements, speed, probes, webhooks: { ...webhooks, pgbenchPerSecond }, subscriptions };
+}
+
+async function main([command, query]: readonly string[]): Promise<void> {
+  const seconds = Number(process.env['BENCH_SECONDS'] || SECONDS);
+  if (!(seconds >= 1)) throw new Error('BENCH_SECONDS must be a number from 1.');
+  const isProfile = command === 'profile';
+  if (command !== undefined && !(isProfile && QUERY_NAMES.includes(query as QueryName))) throw new Error('There are: npm run bench, and npm run bench -- profile q1 (or q2, q3).');
+  if (!isProfile) installPeers(log);
+  const database = await openBenchDatabase(process.env, log);
+  const tokens = openTokenMaker(database);
+  try {
+    log(database.description);
+    if (isProfile) return await profileQuery(database, tokens, query as QueryName, lengths(seconds).profileSeconds, log);
+    const report = makeReport(database, await measure(database, tokens, seconds), new Date());
+    printReport(report, log);
+    if (seconds < SECONDS) return log('\nShorter than a whole run, so bench/report.json stays as it is.');
+    writeFileSync(join(import.meta.dirname, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+    log('\nWritten to bench/report.json.');
+  } finally {
+    await tokens.close();
+    await database.stop();
+  }
+}
+
+// Whatever ends us, our processes end with us: each holds the other end of a channel of ours.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
+if (process.connected) {
+  process.once('disconnect', () => process.exit(1));
+  process.channel?.unref();
+}
+await main(process.argv.slice(2));
+process.exit();
