@@ -28,7 +28,11 @@ export const METRICS_TOKEN = randomBytes(18).toString('base64url');
 const BASE_URL = 'http://bench.example';
 
 /** The variables one process of ours runs with: production, everything on. */
-export function portolanVariables(database: BenchDatabase, port: number, more: Readonly<Record<string, string>> = {}): Record<string, string> {
+export function portolanVariables(
+  database: BenchDatabase,
+  port: number,
+  more: Readonly<Record<string, string>> = {},
+): Record<string, string> {
   return {
     NODE_ENV: 'production',
     ENVIRONMENT: 'production',
@@ -73,7 +77,11 @@ export async function startPortolan(database: BenchDatabase, options: PortolanOp
 }
 
 /** The peers: the same data, a role that sees everything. */
-export async function startPeer(database: BenchDatabase, name: 'postgraphile' | 'raw', core?: number): Promise<Contestant> {
+export async function startPeer(
+  database: BenchDatabase,
+  name: 'postgraphile' | 'raw',
+  core?: number,
+): Promise<Contestant> {
   const port = await freePort();
   const started = startProcess({
     file: name === 'raw' ? 'bench/raw.ts' : 'bench/peers/postgraphile.mjs',
@@ -93,11 +101,32 @@ export interface TokenMaker {
 
 export function openTokenMaker(database: BenchDatabase): TokenMaker {
   const clock = { now: () => new Date() };
-  const db = new Database({ url: database.appUrl, poolSize: 2, acquireTimeoutMs: 10_000, statementTimeoutMs: 30_000, applicationName: 'portolan-bench-tokens', nowMs: () => performance.now() });
-  const vault = createVault({ current: { version: 1, secret: keepSecretKey(database.dataDir) }, older: [], randomBytes });
+  const db = new Database({
+    url: database.appUrl,
+    poolSize: 2,
+    acquireTimeoutMs: 10_000,
+    statementTimeoutMs: 30_000,
+    applicationName: 'portolan-bench-tokens',
+    nowMs: () => performance.now(),
+  });
+  const vault = createVault({
+    current: { version: 1, secret: keepSecretKey(database.dataDir) },
+    older: [],
+    randomBytes,
+  });
   const budgets = createBudgets(db, clock);
-  const auth = createAuth({ db, vault, clock, newId: createIdSource(clock, randomBytes), log: createLogger('warn'), budgets, baseUrl: BASE_URL, bootstrapOrigins: [] });
-  const token = async (userId: string, session: string, tenant: string) => (await auth.issueAccessToken({ userId, sessionId: session, tenantId: tenant })).token;
+  const auth = createAuth({
+    db,
+    vault,
+    clock,
+    newId: createIdSource(clock, randomBytes),
+    log: createLogger('warn'),
+    budgets,
+    baseUrl: BASE_URL,
+    bootstrapOrigins: [],
+  });
+  const token = async (userId: string, session: string, tenant: string) =>
+    (await auth.issueAccessToken({ userId, sessionId: session, tenantId: tenant })).token;
   return {
     ofOperator: (tenant) => token(operatorId(tenant), sessionId(tenant), tenantId(tenant)),
     ofWatcher: (watcher) => token(watcherId(watcher), watcherId(watcher), tenantId(SPECIAL.watched)),

@@ -37,10 +37,18 @@ export async function openBenchDatabase(env: NodeJS.ProcessEnv, log: (line: stri
   try {
     const ownerUrl = await ensureDatabase(server, log);
     const appUrl = await ensureApplicationLogin(ownerUrl, dataDir);
-    const version = await onDatabase(ownerUrl, async (client) => (await client.query<{ version: string }>("select current_setting('server_version') as version")).rows[0]!.version);
+    const version = await onDatabase(
+      ownerUrl,
+      async (client) =>
+        (await client.query<{ version: string }>("select current_setting('server_version') as version")).rows[0]!
+          .version,
+    );
     const durability = await settingsOf(ownerUrl);
     return {
-      ownerUrl, appUrl, dataDir, version,
+      ownerUrl,
+      appUrl,
+      dataDir,
+      version,
       description: `PostgreSQL ${version}, ${embedded ? 'embedded' : 'given by DATABASE_URL'} (${durability})`,
       stop: async () => embedded?.stop(),
     };
@@ -53,7 +61,10 @@ export async function openBenchDatabase(env: NodeJS.ProcessEnv, log: (line: stri
 async function settingsOf(url: string): Promise<string> {
   const names = ['fsync', 'synchronous_commit', 'shared_buffers', 'jit'];
   return onDatabase(url, async (client) => {
-    const { rows } = await client.query<{ name: string; value: string }>('select name, current_setting(name) as value from pg_settings where name = any ($1) order by name', [names]);
+    const { rows } = await client.query<{ name: string; value: string }>(
+      'select name, current_setting(name) as value from pg_settings where name = any ($1) order by name',
+      [names],
+    );
     return rows.map(({ name, value }) => `${name} ${value}`).join(', ');
   });
 }
@@ -61,8 +72,14 @@ async function settingsOf(url: string): Promise<string> {
 /** Other migrations, another database: nothing here is worth migrating. */
 function wantedVersion(): string {
   const folder = join(import.meta.dirname, '..', 'prisma', 'migrations');
-  const texts = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.sql')).toSorted().map((name) => readFileSync(join(folder, name), 'utf8'));
-  return createHash('sha256').update([DATASET_VERSION, ...texts].join('\n')).digest('hex').slice(0, 16);
+  const texts = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.sql'))
+    .toSorted()
+    .map((name) => readFileSync(join(folder, name), 'utf8'));
+  return createHash('sha256')
+    .update([DATASET_VERSION, ...texts].join('\n'))
+    .digest('hex')
+    .slice(0, 16);
 }
 
 /** Makes the database, or keeps the one that holds this very data. */
@@ -88,7 +105,11 @@ async function ensureDatabase(server: string, log: (line: string) => void): Prom
 
 async function versionIn(server: string): Promise<string | null> {
   try {
-    return await onDatabase(withDatabase(server, NAME), async (client) => (await client.query<{ version: string }>('select version from bench.marker')).rows[0]?.version ?? null);
+    return await onDatabase(
+      withDatabase(server, NAME),
+      async (client) =>
+        (await client.query<{ version: string }>('select version from bench.marker')).rows[0]?.version ?? null,
+    );
   } catch (error) {
     // No such database, or one that was not filled to the end.
     if (['3D000', '42P01', '3F000'].includes((error as pg.DatabaseError).code ?? '')) return null;

@@ -5,7 +5,13 @@ import pg from 'pg';
 import { labelsOf } from '../src/domain/invoice-labels.ts';
 
 /** What the bench reads: 200 tenants with 50 customers and 500 paid orders each, and tenants of their own for what writes or is refused. */
-export const SIZE = { tenants: 200, customersPerTenant: 50, ordersPerTenant: 500, watchers: 2_500, hookTenants: 20 } as const;
+export const SIZE = {
+  tenants: 200,
+  customersPerTenant: 50,
+  ordersPerTenant: 500,
+  watchers: 2_500,
+  hookTenants: 20,
+} as const;
 
 export const LIMIT_PER_MINUTE = 100_000;
 /** The tenant whose callers get the default limit. */
@@ -28,7 +34,12 @@ export const orderId = (order: number): string => benchId('order', order);
 export const tenantOfOrder = (order: number): number => order % SIZE.tenants;
 
 /** Tenants beyond those that are read: one is watched, one is limited, one has orders of 1, 20 and 100 items, the last take webhooks. */
-export const SPECIAL = { watched: SIZE.tenants, limited: SIZE.tenants + 1, sized: SIZE.tenants + 2, firstHook: SIZE.tenants + 3 } as const;
+export const SPECIAL = {
+  watched: SIZE.tenants,
+  limited: SIZE.tenants + 1,
+  sized: SIZE.tenants + 2,
+  firstHook: SIZE.tenants + 3,
+} as const;
 export const ITEM_COUNTS = [1, 20, 100] as const;
 export const sizedOrderId = (items: number): string => benchId('sized', items);
 
@@ -134,7 +145,10 @@ insert into bookings (tenant_id, id, reference, kind, status, customer_id, order
   order by o.tenant_id, o.created_at;`;
 
 /** Another text, another data set. */
-export const DATASET_VERSION = createHash('sha256').update([FUNCTIONS, PEOPLE, ORDER_ROWS, PAYMENTS, REST].join('\n')).digest('hex').slice(0, 16);
+export const DATASET_VERSION = createHash('sha256')
+  .update([FUNCTIONS, PEOPLE, ORDER_ROWS, PAYMENTS, REST].join('\n'))
+  .digest('hex')
+  .slice(0, 16);
 
 /** Fills a migrated, empty database as its owner. */
 export async function fillDataset(client: pg.Client): Promise<void> {
@@ -152,6 +166,8 @@ export async function fillDataset(client: pg.Client): Promise<void> {
 // The rule that freezes items would look up 300,000 orders; a superuser can spare the foreign keys, too: the statements above keep them.
 async function hushTriggers(client: pg.Client): Promise<void> {
   await client.query('alter table order_items disable trigger user');
-  const { rows } = await client.query<{ mighty: boolean }>('select rolsuper as mighty from pg_roles where rolname = current_user');
+  const { rows } = await client.query<{ mighty: boolean }>(
+    'select rolsuper as mighty from pg_roles where rolname = current_user',
+  );
   if (rows[0]?.mighty) await client.query('set local session_replication_role = replica');
 }

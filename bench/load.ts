@@ -47,7 +47,8 @@ function answerLength(buffer: Buffer): number {
 }
 
 function faultOf(answer: Buffer, needle: string): string | null {
-  const good = answer.toString('latin1', 9, 12) === '200' && answer.indexOf('"errors"') < 0 && answer.indexOf(needle) > 0;
+  const good =
+    answer.toString('latin1', 9, 12) === '200' && answer.indexOf('"errors"') < 0 && answer.indexOf(needle) > 0;
   return good ? null : answer.toString('utf8').slice(0, 2_000);
 }
 
@@ -91,11 +92,21 @@ function run(plan: LoadPlan): Promise<LoadResult> {
       });
       socket.on('connect', send);
     });
-  const sockets = Array.from({ length: plan.connections }, () => connect({ port: plan.port, host: '127.0.0.1', noDelay: true }));
+  const sockets = Array.from({ length: plan.connections }, () =>
+    connect({ port: plan.port, host: '127.0.0.1', noDelay: true }),
+  );
   return Promise.all(sockets.map(drive)).then(() => {
     latencies.sort((a, b) => a - b);
-    const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
-    return { answers: latencies.length, seconds: (performance.now() - since) / 1000, bytes, p50Ms: at(0.5), p99Ms: at(0.99), fault };
+    const at = (share: number): number =>
+      latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
+    return {
+      answers: latencies.length,
+      seconds: (performance.now() - since) / 1000,
+      bytes,
+      p50Ms: at(0.5),
+      p99Ms: at(0.99),
+      fault,
+    };
   });
 }
 

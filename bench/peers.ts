@@ -12,7 +12,10 @@ export function installPeers(log: (line: string) => void): void {
   // npm's own file where npm started us; run by this Node, so that it chooses packages for it.
   const npm = process.env['npm_execpath'];
   const [command, first] = npm && /\.c?js$/.test(npm) ? [process.execPath, [npm]] : ['npm', []];
-  execFileSync(command, [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'inherit' });
+  execFileSync(command, [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    cwd: folder,
+    stdio: 'inherit',
+  });
 }
 
 /** Of an installed package: of the peers, or of ours. */

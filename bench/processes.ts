@@ -39,11 +39,22 @@ export function hasCommand(name: string): boolean {
 }
 
 export function startProcess(options: StartOptions): Started {
-  const node = [process.execPath, '--disable-warning=ExperimentalWarning', ...(options.nodeArgs ?? []), options.file, ...(options.args ?? [])];
-  const [command = '', ...args] = options.core !== undefined && canPin ? ['taskset', '-c', String(options.core), ...node] : node;
+  const node = [
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    ...(options.nodeArgs ?? []),
+    options.file,
+    ...(options.args ?? []),
+  ];
+  const [command = '', ...args] =
+    options.core !== undefined && canPin ? ['taskset', '-c', String(options.core), ...node] : node;
   const out = options.logFile === undefined ? 'ignore' : openSync(options.logFile, 'w');
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(command, args, { cwd: root, env: { PATH, HOME, ...options.env }, stdio: ['ignore', out, 'inherit', 'ipc'] });
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { PATH, HOME, ...options.env },
+    stdio: ['ignore', out, 'inherit', 'ipc'],
+  });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const killOnExit = (): void => void child.kill('SIGKILL');
   process.once('exit', killOnExit);
@@ -63,7 +74,8 @@ export function startProcess(options: StartOptions): Started {
 /** @throws Error when the process ends, or does not answer with 200 within a minute. */
 export async function untilReady(started: Started, url: string): Promise<void> {
   for (const since = performance.now(); performance.now() - since < 60_000; await sleep(50)) {
-    if (started.child.exitCode !== null || started.child.signalCode !== null) throw new Error(`${started.child.spawnfile} ended before it was ready.`);
+    if (started.child.exitCode !== null || started.child.signalCode !== null)
+      throw new Error(`${started.child.spawnfile} ended before it was ready.`);
     const status = await fetch(url).then(
       (answer) => answer.status,
       () => 0,
@@ -115,7 +127,9 @@ export function cpuMs(pid: number): number | null {
 /** Keeps the database's processes that work for the bench to one core, if they run on this machine and we may. */
 export async function pinBackends(client: pg.Client, core: number): Promise<number> {
   if (!canPin) return 0;
-  const { rows } = await client.query<{ pid: number }>("select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend'");
+  const { rows } = await client.query<{ pid: number }>(
+    "select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend'",
+  );
   let pinned = 0;
   for (const { pid } of rows) {
     try {

@@ -21,13 +21,26 @@ interface CpuProfile {
 const SHOWN = 45;
 
 /** Where our process spends its time on one query: `npm run bench -- profile q1`. */
-export async function profileQuery(database: BenchDatabase, tokens: TokenMaker, query: QueryName, seconds: number, log: (line: string) => void): Promise<void> {
+export async function profileQuery(
+  database: BenchDatabase,
+  tokens: TokenMaker,
+  query: QueryName,
+  seconds: number,
+  log: (line: string) => void,
+): Promise<void> {
   const folder = mkdtempSync(join(database.dataDir, 'profile-'));
   const load = await startLoad();
-  const portolan = await startPortolan(database, { core: SERVER_CORE, nodeArgs: ['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', '250'] });
+  const portolan = await startPortolan(database, {
+    core: SERVER_CORE,
+    nodeArgs: ['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', '250'],
+  });
   let endedAt = 0;
   try {
-    const result = await load.run({ port: portolan.port, requests: await requestsOf('portolan', query, tokens), seconds });
+    const result = await load.run({
+      port: portolan.port,
+      requests: await requestsOf('portolan', query, tokens),
+      seconds,
+    });
     log(`${query}: ${Math.round(result.answers / result.seconds)} requests a second while profiled.`);
     endedAt = performance.now();
   } finally {
@@ -37,7 +50,9 @@ export async function profileQuery(database: BenchDatabase, tokens: TokenMaker, 
   const sinceMs = performance.now() - endedAt;
   const files = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
   // Worker threads write profiles of their own; the main thread's is the longest.
-  const profiles = files.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile).toSorted((a, b) => b.samples.length - a.samples.length);
+  const profiles = files
+    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile)
+    .toSorted((a, b) => b.samples.length - a.samples.length);
   if (!profiles[0]) throw new Error('The process wrote no profile.');
   show(windowOf(profiles[0], sinceMs, seconds * 1000 * STEADY_SHARE), log);
   rmSync(folder, { recursive: true });
@@ -52,12 +67,18 @@ function windowOf(profile: CpuProfile, endedMsAgo: number, lengthMs: number): Cp
   const from = to - lengthMs * 1000;
   let at = 0;
   const inside = profile.timeDeltas.map((micros) => (at += micros) >= from && at <= to);
-  return { nodes: profile.nodes, samples: profile.samples.filter((_, index) => inside[index]), timeDeltas: profile.timeDeltas.filter((_, index) => inside[index]) };
+  return {
+    nodes: profile.nodes,
+    samples: profile.samples.filter((_, index) => inside[index]),
+    timeDeltas: profile.timeDeltas.filter((_, index) => inside[index]),
+  };
 }
 
 function show(profile: CpuProfile, log: (line: string) => void): void {
   const selfMicros = new Map<number, number>();
-  profile.samples.forEach((id, index) => selfMicros.set(id, (selfMicros.get(id) ?? 0) + (profile.timeDeltas[index] ?? 0)));
+  profile.samples.forEach((id, index) =>
+    selfMicros.set(id, (selfMicros.get(id) ?? 0) + (profile.timeDeltas[index] ?? 0)),
+  );
   const parents = new Map<number, ProfileNode>();
   for (const node of profile.nodes) for (const child of node.children ?? []) parents.set(child, node);
   const packages = new Map<string, number>();
@@ -71,7 +92,8 @@ function show(profile: CpuProfile, log: (line: string) => void): void {
   const all = [...packages.values()].reduce((sum, micros) => sum + micros, 0);
   const print = (title: string, shares: ReadonlyMap<string, number>) => {
     log(`\n${title} (self time, idle left out)`);
-    for (const [name, micros] of [...shares].toSorted((a, b) => b[1] - a[1]).slice(0, SHOWN)) log(`${((100 * micros) / all).toFixed(1).padStart(6)} %  ${name}`);
+    for (const [name, micros] of [...shares].toSorted((a, b) => b[1] - a[1]).slice(0, SHOWN))
+      log(`${((100 * micros) / all).toFixed(1).padStart(6)} %  ${name}`);
   };
   print('Packages', packages);
   print('Functions', functions);
@@ -96,6 +118,9 @@ function packageOf(node: ProfileNode, parents: ReadonlyMap<number, ProfileNode>)
 }
 
 function place({ callFrame: { url, lineNumber } }: ProfileNode): string {
-  const short = url.replace(/^.*node_modules\//, '').replace(/^.*\/src\//, 'src/').replace(/^file:.*\//, '');
+  const short = url
+    .replace(/^.*node_modules\//, '')
+    .replace(/^.*\/src\//, 'src/')
+    .replace(/^file:.*\//, '');
   return short === '' ? '' : `${short}:${lineNumber + 1}`;
 }

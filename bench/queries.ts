@@ -63,11 +63,19 @@ export interface Asking {
 
 export function askPortolan(query: QueryName, { order }: Question, token: string, first = 20): Asking {
   const variables = { q1: { first }, q2: { id: encodeGlobalId('Order', orderId(order)) }, q3: undefined }[query];
-  return { path: '/graphql', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify({ query: PORTOLAN[query], variables }) };
+  return {
+    path: '/graphql',
+    headers: { authorization: `Bearer ${token}` },
+    body: JSON.stringify({ query: PORTOLAN[query], variables }),
+  };
 }
 
 export function askPostgraphile(query: QueryName, { tenant, order }: Question): Asking {
-  const variables = { q1: { tenant: tenantId(tenant), first: 20 }, q2: { tenant: tenantId(tenant), id: orderId(order) }, q3: undefined }[query];
+  const variables = {
+    q1: { tenant: tenantId(tenant), first: 20 },
+    q2: { tenant: tenantId(tenant), id: orderId(order) },
+    q3: undefined,
+  }[query];
   return { path: '/graphql', headers: {}, body: JSON.stringify({ query: POSTGRAPHILE[query], variables }) };
 }
 
@@ -78,6 +86,12 @@ export function askRaw(query: QueryName, { tenant, order }: Question): Asking {
 
 /** A whole request as it goes over the wire. */
 export function wireText({ path, headers, body }: Asking): string {
-  const lines = Object.entries({ host: '127.0.0.1', 'content-type': 'application/json', accept: 'application/json', 'content-length': String(Buffer.byteLength(body)), ...headers });
+  const lines = Object.entries({
+    host: '127.0.0.1',
+    'content-type': 'application/json',
+    accept: 'application/json',
+    'content-length': String(Buffer.byteLength(body)),
+    ...headers,
+  });
   return `POST ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`;
 }

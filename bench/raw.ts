@@ -28,7 +28,11 @@ async function answer(path: string, body: string): Promise<string> {
   if (path === '/q3') return '{"data":{"__typename":"Query"}}';
   const { tenant, order } = JSON.parse(body) as { tenant: string; order: string };
   const name = path === '/q1' ? 'q1' : 'q2';
-  const { rows } = await pool.query<{ text: string }>({ name, text: STATEMENTS[name], values: name === 'q1' ? [tenant] : [tenant, order] });
+  const { rows } = await pool.query<{ text: string }>({
+    name,
+    text: STATEMENTS[name],
+    values: name === 'q1' ? [tenant] : [tenant, order],
+  });
   return rows[0]!.text;
 }
 

@@ -21,20 +21,30 @@ export interface Results {
 /** What `bench/report.json` holds; all of it of one run on one machine. */
 export interface Report {
   readonly measuredAt: string;
-  readonly machine: { readonly cores: number; readonly model: string; readonly memoryGiB: number; readonly pinned: boolean };
+  readonly machine: {
+    readonly cores: number;
+    readonly model: string;
+    readonly memoryGiB: number;
+    readonly pinned: boolean;
+  };
   readonly versions: Readonly<Record<string, string>>;
   readonly database: string;
   readonly orders: number;
   /** Our requests a second by a peer's: above 1 we are faster. */
   readonly ratios: Readonly<Record<QueryName, { readonly postgraphile: number; readonly raw: number }>>;
   readonly requestsPerSecond: Readonly<Record<QueryName, Readonly<Record<ContestantName, number>>>>;
-  readonly latencyMs: Readonly<Record<QueryName, Readonly<Record<ContestantName, { readonly p50: number; readonly p99: number }>>>>;
+  readonly latencyMs: Readonly<
+    Record<QueryName, Readonly<Record<ContestantName, { readonly p50: number; readonly p99: number }>>>
+  >;
   readonly cpuMsPerRequest: Readonly<Record<QueryName, Readonly<Record<ContestantName, number | null>>>>;
   readonly statements: StatementCounts;
   /** Refusals and their positive controls, asked of the measured process under load. All held, or there would be no report. */
   readonly probesHeld: number;
   readonly subscriptions: SubscriptionResults;
-  readonly webhooks: WebhookResults & { readonly pgbenchPerSecond: number | null; readonly ratioToPgbenchN: number | null };
+  readonly webhooks: WebhookResults & {
+    readonly pgbenchPerSecond: number | null;
+    readonly ratioToPgbenchN: number | null;
+  };
   readonly bars: readonly Bar[];
 }
 
@@ -50,13 +60,26 @@ const ORDERS = 100_000;
 export function makeReport(database: BenchDatabase, results: Results, measuredAt: Date): Report {
   const { speed, webhooks, subscriptions } = results;
   const each = <T>(read: (measured: Measured) => T) =>
-    Object.fromEntries(QUERY_NAMES.map((query) => [query, Object.fromEntries(CONTESTANTS.map((name) => [name, read(speed[query][name])]))])) as Record<QueryName, Record<ContestantName, T>>;
-  const ratio = (query: QueryName, peer: ContestantName) => rounded(speed[query].portolan.requestsPerSecond / speed[query][peer].requestsPerSecond, 2);
-  const ratios = Object.fromEntries(QUERY_NAMES.map((query) => [query, { postgraphile: ratio(query, 'postgraphile'), raw: ratio(query, 'raw') }])) as Report['ratios'];
+    Object.fromEntries(
+      QUERY_NAMES.map((query) => [
+        query,
+        Object.fromEntries(CONTESTANTS.map((name) => [name, read(speed[query][name])])),
+      ]),
+    ) as Record<QueryName, Record<ContestantName, T>>;
+  const ratio = (query: QueryName, peer: ContestantName) =>
+    rounded(speed[query].portolan.requestsPerSecond / speed[query][peer].requestsPerSecond, 2);
+  const ratios = Object.fromEntries(
+    QUERY_NAMES.map((query) => [query, { postgraphile: ratio(query, 'postgraphile'), raw: ratio(query, 'raw') }]),
+  ) as Report['ratios'];
   const [cpu] = cpus();
   return {
     measuredAt: measuredAt.toISOString(),
-    machine: { cores: cpus().length, model: cpu?.model.trim() ?? 'unknown', memoryGiB: rounded(totalmem() / 2 ** 30, 1), pinned: canPin },
+    machine: {
+      cores: cpus().length,
+      model: cpu?.model.trim() ?? 'unknown',
+      memoryGiB: rounded(totalmem() / 2 ** 30, 1),
+      pinned: canPin,
+    },
     versions: versions(database),
     database: database.description,
     orders: ORDERS,
@@ -67,25 +90,55 @@ export function makeReport(database: BenchDatabase, results: Results, measuredAt
     statements: results.statements,
     probesHeld: results.probes,
     subscriptions: roundedAll(subscriptions),
-    webhooks: { ...roundedAll(webhooks), ratioToPgbenchN: webhooks.pgbenchPerSecond === null ? null : rounded(webhooks.perSecond / webhooks.pgbenchPerSecond, 2) },
+    webhooks: {
+      ...roundedAll(webhooks),
+      ratioToPgbenchN:
+        webhooks.pgbenchPerSecond === null ? null : rounded(webhooks.perSecond / webhooks.pgbenchPerSecond, 2),
+    },
     bars: barsOf(results, ratios),
   };
 }
 
 function versions(database: BenchDatabase): Record<string, string> {
-  const ours = Object.fromEntries(['graphql', 'graphql-yoga', 'graphql-jit', '@pothos/core', 'pg', 'ws'].map((name) => [name, versionOf(name, 'ours') ?? 'none']));
-  return { node: process.versions.node, postgres: database.version, ...ours, postgraphile: versionOf('postgraphile') ?? 'none', 'graphql of the peers': versionOf('graphql') ?? 'none' };
+  const ours = Object.fromEntries(
+    ['graphql', 'graphql-yoga', 'graphql-jit', '@pothos/core', 'pg', 'ws'].map((name) => [
+      name,
+      versionOf(name, 'ours') ?? 'none',
+    ]),
+  );
+  return {
+    node: process.versions.node,
+    postgres: database.version,
+    ...ours,
+    postgraphile: versionOf('postgraphile') ?? 'none',
+    'graphql of the peers': versionOf('graphql') ?? 'none',
+  };
 }
 
 /** The bars of the issue "The spine". */
 function barsOf({ statements, subscriptions }: Results, ratios: Report['ratios']): Bar[] {
-  const atLeast = (name: string, measured: number, bar: number): Bar => ({ name, wanted: `at least ${bar}`, measured, met: measured >= bar });
-  const below = (name: string, measured: number, bar: number): Bar => ({ name, wanted: `below ${bar}`, measured: rounded(measured, 1), met: measured < bar });
+  const atLeast = (name: string, measured: number, bar: number): Bar => ({
+    name,
+    wanted: `at least ${bar}`,
+    measured,
+    met: measured >= bar,
+  });
+  const below = (name: string, measured: number, bar: number): Bar => ({
+    name,
+    wanted: `below ${bar}`,
+    measured: rounded(measured, 1),
+    met: measured < bar,
+  });
   const none = (name: string, measured: number): Bar => ({ name, wanted: '0', measured, met: measured === 0 });
   const constant = (query: QueryName, most: number): Bar => {
     const counts = Object.values(statements[query]);
     const isConstant = new Set(counts).size === 1;
-    return { name: `${query}: statements, the same for 1, 20 and 100 rows`, wanted: `at most ${most}`, measured: Math.max(...counts), met: isConstant && Math.max(...counts) <= most };
+    return {
+      name: `${query}: statements, the same for 1, 20 and 100 rows`,
+      wanted: `at most ${most}`,
+      measured: Math.max(...counts),
+      met: isConstant && Math.max(...counts) <= most,
+    };
   };
   return [
     atLeast('q1: requests a second by those of PostGraphile', ratios.q1.postgraphile, 1),
@@ -109,21 +162,41 @@ function rounded(value: number, digits: number): number {
 }
 
 function roundedAll<T extends object>(value: T): T {
-  const entries = Object.entries(value).map(([name, inner]: [string, unknown]) => [name, typeof inner === 'number' ? rounded(inner, 1) : typeof inner === 'object' && inner !== null ? roundedAll(inner) : inner]);
+  const entries = Object.entries(value).map(([name, inner]: [string, unknown]) => [
+    name,
+    typeof inner === 'number'
+      ? rounded(inner, 1)
+      : typeof inner === 'object' && inner !== null
+        ? roundedAll(inner)
+        : inner,
+  ]);
   return Object.fromEntries(entries) as T;
 }
 
 export function printReport(report: Report, log: (line: string) => void): void {
-  log(`\n${report.machine.cores} x ${report.machine.model}, ${report.machine.memoryGiB} GiB; Node ${report.versions['node']}; ${report.database}`);
-  log(`\n${'requests a second'.padEnd(20)}${CONTESTANTS.map((name) => name.padStart(14)).join('')}   by PostGraphile   by raw`);
+  log(
+    `\n${report.machine.cores} x ${report.machine.model}, ${report.machine.memoryGiB} GiB; Node ${report.versions['node']}; ${report.database}`,
+  );
+  log(
+    `\n${'requests a second'.padEnd(20)}${CONTESTANTS.map((name) => name.padStart(14)).join('')}   by PostGraphile   by raw`,
+  );
   for (const query of QUERY_NAMES) {
     const figures = CONTESTANTS.map((name) => String(report.requestsPerSecond[query][name]).padStart(14)).join('');
-    log(`${query.padEnd(20)}${figures}${report.ratios[query].postgraphile.toFixed(2).padStart(18)}${report.ratios[query].raw.toFixed(2).padStart(9)}`);
+    log(
+      `${query.padEnd(20)}${figures}${report.ratios[query].postgraphile.toFixed(2).padStart(18)}${report.ratios[query].raw.toFixed(2).padStart(9)}`,
+    );
   }
   const { webhooks, subscriptions } = report;
-  log(`\nWebhooks settled: ${webhooks.perSecond} a second${webhooks.ratioToPgbenchN === null ? '' : `, ${webhooks.ratioToPgbenchN} of pgbench -N (${Math.round(webhooks.pgbenchPerSecond!)})`}`);
-  log(`Subscriptions: ${subscriptions.subscribers} subscribers, ${Math.round(subscriptions.messagesPerSecond)} messages a second, p50 ${subscriptions.p50Ms} ms, p99 ${subscriptions.p99Ms} ms, lost ${subscriptions.lost}, repeated ${subscriptions.repeated}`);
-  log(`  a process killed: ${subscriptions.killed.reconnections} resumed within ${Math.round(subscriptions.killed.reconnectedWithinMs)} ms, lost ${subscriptions.killed.lost}, repeated ${subscriptions.killed.repeated}`);
+  log(
+    `\nWebhooks settled: ${webhooks.perSecond} a second${webhooks.ratioToPgbenchN === null ? '' : `, ${webhooks.ratioToPgbenchN} of pgbench -N (${Math.round(webhooks.pgbenchPerSecond!)})`}`,
+  );
+  log(
+    `Subscriptions: ${subscriptions.subscribers} subscribers, ${Math.round(subscriptions.messagesPerSecond)} messages a second, p50 ${subscriptions.p50Ms} ms, p99 ${subscriptions.p99Ms} ms, lost ${subscriptions.lost}, repeated ${subscriptions.repeated}`,
+  );
+  log(
+    `  a process killed: ${subscriptions.killed.reconnections} resumed within ${Math.round(subscriptions.killed.reconnectedWithinMs)} ms, lost ${subscriptions.killed.lost}, repeated ${subscriptions.killed.repeated}`,
+  );
   log(`Probes held under load: ${report.probesHeld}\n`);
-  for (const { name, wanted, measured, met } of report.bars) log(`${met ? 'met    ' : 'NOT MET'}  ${name}: ${measured} (${wanted})`);
+  for (const { name, wanted, measured, met } of report.bars)
+    log(`${met ? 'met    ' : 'NOT MET'}  ${name}: ${measured} (${wanted})`);
 }

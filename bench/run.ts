@@ -50,13 +50,15 @@ async function main([command, query]: readonly string[]): Promise<void> {
   const seconds = Number(process.env['BENCH_SECONDS'] || SECONDS);
   if (!(seconds >= 1)) throw new Error('BENCH_SECONDS must be a number from 1.');
   const isProfile = command === 'profile';
-  if (command !== undefined && !(isProfile && QUERY_NAMES.includes(query as QueryName))) throw new Error('There are: npm run bench, and npm run bench -- profile q1 (or q2, q3).');
+  if (command !== undefined && !(isProfile && QUERY_NAMES.includes(query as QueryName)))
+    throw new Error('There are: npm run bench, and npm run bench -- profile q1 (or q2, q3).');
   if (!isProfile) installPeers(log);
   const database = await openBenchDatabase(process.env, log);
   const tokens = openTokenMaker(database);
   try {
     log(database.description);
-    if (isProfile) return await profileQuery(database, tokens, query as QueryName, lengths(seconds).profileSeconds, log);
+    if (isProfile)
+      return await profileQuery(database, tokens, query as QueryName, lengths(seconds).profileSeconds, log);
     const report = makeReport(database, await measure(database, tokens, seconds), new Date());
     printReport(report, log);
     if (seconds < SECONDS) return log('\nShorter than a whole run, so bench/report.json stays as it is.');

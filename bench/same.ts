@@ -11,28 +11,44 @@ const SAMPLES = 20;
 type Json = Readonly<Record<string, unknown>>;
 
 /** @throws Error where two contestants say different things about the same order. */
-export async function compareAnswers(contestants: ReadonlyMap<ContestantName, Contestant>, tokens: TokenMaker): Promise<void> {
+export async function compareAnswers(
+  contestants: ReadonlyMap<ContestantName, Contestant>,
+  tokens: TokenMaker,
+): Promise<void> {
   for (const query of ['q1', 'q2'] as const) {
     const said = new Map<ContestantName, unknown[]>();
     for (const [name, contestant] of contestants) said.set(name, await sample(contestant, name, query, tokens));
     const [[first, expected] = ['none', []], ...others] = said;
     for (const [name, found] of others) {
       for (const [index, value] of found.entries()) {
-        if (!isDeepStrictEqual(value, expected[index])) throw new Error(`${first} and ${name} differ on ${query}:\n${JSON.stringify(expected[index])}\n${JSON.stringify(value)}`);
+        if (!isDeepStrictEqual(value, expected[index]))
+          throw new Error(
+            `${first} and ${name} differ on ${query}:\n${JSON.stringify(expected[index])}\n${JSON.stringify(value)}`,
+          );
       }
     }
   }
 }
 
-async function sample(contestant: Contestant, name: ContestantName, query: QueryName, tokens: TokenMaker): Promise<unknown[]> {
+async function sample(
+  contestant: Contestant,
+  name: ContestantName,
+  query: QueryName,
+  tokens: TokenMaker,
+): Promise<unknown[]> {
   const askings = await askingsOf(name, query, tokens);
   const step = Math.max(1, Math.floor(askings.length / SAMPLES));
   const answers: unknown[] = [];
   for (let index = 0; index < askings.length; index += step) {
     const { path, headers, body } = askings[index]!;
-    const answer = await fetch(`${contestant.url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body });
+    const answer = await fetch(`${contestant.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    });
     const { data, errors } = (await answer.json()) as { data?: Json; errors?: unknown };
-    if (answer.status !== 200 || errors || !data) throw new Error(`${name} answers ${query} with ${answer.status}: ${JSON.stringify(errors)}`);
+    if (answer.status !== 200 || errors || !data)
+      throw new Error(`${name} answers ${query} with ${answer.status}: ${JSON.stringify(errors)}`);
     answers.push(ordersIn(data).map(plain));
   }
   return answers;
@@ -51,15 +67,25 @@ function plain(order: Json): unknown {
     ...row(order, ['number', 'status', 'paymentStatus'], ['createdAt']),
     total: minor(order, 'total'),
     currency: (order['total'] as Json | undefined)?.['currencyCode'] ?? order['currencyCode'],
-    customer: row((order['customer'] ?? order['userByTenantIdAndCustomerId']) as Json, ['email', 'firstName', 'lastName']),
+    customer: row((order['customer'] ?? order['userByTenantIdAndCustomerId']) as Json, [
+      'email',
+      'firstName',
+      'lastName',
+    ]),
     items: list(order, 'items', 'orderItemsByTenantIdAndOrderId').map((item) => [
       item['description'] ?? (item['descriptions'] as Json)['en'],
       item['quantity'],
       minor(item, 'unitPrice'),
       minor(item, 'lineTotal', 'grossMinor'),
     ]),
-    payments: list(order, 'payments', 'paymentsByTenantIdAndOrderId').map((one) => ({ ...row(one, ['gateway', 'method', 'status'], ['createdAt']), amount: minor(one, 'amount') })),
-    invoice: [order['invoice'] ?? list(order, 'invoices', 'invoicesByTenantIdAndOrderId')[0]].map((one) => ({ ...row(one as Json, ['number'], ['issuedAt']), total: minor(one as Json, 'total') })),
+    payments: list(order, 'payments', 'paymentsByTenantIdAndOrderId').map((one) => ({
+      ...row(one, ['gateway', 'method', 'status'], ['createdAt']),
+      amount: minor(one, 'amount'),
+    })),
+    invoice: [order['invoice'] ?? list(order, 'invoices', 'invoicesByTenantIdAndOrderId')[0]].map((one) => ({
+      ...row(one as Json, ['number'], ['issuedAt']),
+      total: minor(one as Json, 'total'),
+    })),
     bookings: list(order, 'bookings', 'bookingsByTenantIdAndOrderId').map((one) => ({
       ...row(one, ['reference', 'kind', 'status']),
       span: [one['start'] ?? one['startsAt'], one['end'] ?? one['endsAt']].map((at) => Date.parse(String(at))),

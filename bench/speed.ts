@@ -1,11 +1,28 @@
 import type pg from 'pg';
 
-import { CONTESTANTS, ownerClient, startPeer, startPortolan, type Contestant, type ContestantName, type TokenMaker } from './contestants.ts';
+import {
+  CONTESTANTS,
+  ownerClient,
+  startPeer,
+  startPortolan,
+  type Contestant,
+  type ContestantName,
+  type TokenMaker,
+} from './contestants.ts';
 import type { BenchDatabase } from './database.ts';
 import type { LoadPlan, LoadResult } from './load.ts';
 import { probeWhile } from './probes.ts';
 import { cpuMs, nextMessage, pinBackends, startProcess, type Started } from './processes.ts';
-import { askPortolan, askPostgraphile, askRaw, QUERY_NAMES, questionsOf, wireText, type Asking, type QueryName } from './queries.ts';
+import {
+  askPortolan,
+  askPostgraphile,
+  askRaw,
+  QUERY_NAMES,
+  questionsOf,
+  wireText,
+  type Asking,
+  type QueryName,
+} from './queries.ts';
 import { compareAnswers } from './same.ts';
 
 export const SERVER_CORE = 0;
@@ -62,13 +79,19 @@ export async function startLoad(): Promise<LoadGenerator> {
 }
 
 /** All three at the same work in turn, round by round, so that a slow minute of the machine strikes each of them. */
-export async function measureSpeed(database: BenchDatabase, tokens: TokenMaker, timing: Timing, log: (line: string) => void): Promise<{ speed: SpeedResults; probes: number }> {
+export async function measureSpeed(
+  database: BenchDatabase,
+  tokens: TokenMaker,
+  timing: Timing,
+  log: (line: string) => void,
+): Promise<{ speed: SpeedResults; probes: number }> {
   const owner = await ownerClient(database);
   const contestants = new Map<ContestantName, Contestant>();
   const load = await startLoad();
   try {
     contestants.set('portolan', await startPortolan(database, { core: SERVER_CORE }));
-    for (const name of ['postgraphile', 'raw'] as const) contestants.set(name, await startPeer(database, name, SERVER_CORE));
+    for (const name of ['postgraphile', 'raw'] as const)
+      contestants.set(name, await startPeer(database, name, SERVER_CORE));
     await compareAnswers(contestants, tokens);
     log('The three give the same data.');
     const results = new Map<string, Measured[]>();
@@ -77,11 +100,21 @@ export async function measureSpeed(database: BenchDatabase, tokens: TokenMaker, 
       for (const query of QUERY_NAMES) {
         for (const name of CONTESTANTS) {
           const contestant = contestants.get(name)!;
-          const measure = () => measureOnce({ owner, load, contestant, requests: requestsOf(name, query, tokens), timing: { ...timing, warmSeconds: round === 0 ? timing.warmSeconds : 1 } });
-          const { value, count } = name === 'portolan' ? await probeWhile(contestant, tokens, measure) : { value: await measure(), count: 0 };
+          const measure = () =>
+            measureOnce({
+              owner,
+              load,
+              contestant,
+              requests: requestsOf(name, query, tokens),
+              timing: { ...timing, warmSeconds: round === 0 ? timing.warmSeconds : 1 },
+            });
+          const { value, count } =
+            name === 'portolan' ? await probeWhile(contestant, tokens, measure) : { value: await measure(), count: 0 };
           probes += count;
           results.set(`${query} ${name}`, [...(results.get(`${query} ${name}`) ?? []), value]);
-          log(`  ${query} ${name.padEnd(12)} ${Math.round(value.requestsPerSecond).toString().padStart(6)}/s  p50 ${value.p50Ms.toFixed(1)} ms  p99 ${value.p99Ms.toFixed(1)} ms  CPU ${value.cpuMsPerRequest?.toFixed(3) ?? '-'} ms`);
+          log(
+            `  ${query} ${name.padEnd(12)} ${Math.round(value.requestsPerSecond).toString().padStart(6)}/s  p50 ${value.p50Ms.toFixed(1)} ms  p99 ${value.p99Ms.toFixed(1)} ms  CPU ${value.cpuMsPerRequest?.toFixed(3) ?? '-'} ms`,
+          );
         }
       }
     }
@@ -108,13 +141,22 @@ async function measureOnce({ owner, load, contestant, requests, timing }: Work):
   const before = cpuMs(contestant.pid);
   const { answers, seconds, p50Ms, p99Ms } = await load.run({ ...plan, seconds: timing.seconds });
   const after = cpuMs(contestant.pid);
-  return { requestsPerSecond: answers / seconds, p50Ms, p99Ms, cpuMsPerRequest: before === null || after === null ? null : (after - before) / answers };
+  return {
+    requestsPerSecond: answers / seconds,
+    p50Ms,
+    p99Ms,
+    cpuMsPerRequest: before === null || after === null ? null : (after - before) / answers,
+  };
 }
 
 function medians(results: ReadonlyMap<string, readonly Measured[]>): SpeedResults {
   const of = (query: QueryName, name: ContestantName): Measured => {
-    const sorted = (results.get(`${query} ${name}`) ?? []).toSorted((a, b) => a.requestsPerSecond - b.requestsPerSecond);
+    const sorted = (results.get(`${query} ${name}`) ?? []).toSorted(
+      (a, b) => a.requestsPerSecond - b.requestsPerSecond,
+    );
     return sorted[Math.floor(sorted.length / 2)]!;
   };
-  return Object.fromEntries(QUERY_NAMES.map((query) => [query, Object.fromEntries(CONTESTANTS.map((name) => [name, of(query, name)]))])) as SpeedResults;
+  return Object.fromEntries(
+    QUERY_NAMES.map((query) => [query, Object.fromEntries(CONTESTANTS.map((name) => [name, of(query, name)]))]),
+  ) as SpeedResults;
 }

@@ -20,7 +20,10 @@ export async function countStatements(database: BenchDatabase, tokens: TokenMake
     const counts: Record<string, Record<number, number>> = { q1: {}, q2: {}, q3: {} };
     for (const rows of ITEM_COUNTS) {
       counts['q1']![rows] = await count({ query: PORTOLAN.q1, variables: { first: rows } }, page);
-      counts['q2']![rows] = await count({ query: PORTOLAN.q2, variables: { id: encodeGlobalId('Order', sizedOrderId(rows)) } });
+      counts['q2']![rows] = await count({
+        query: PORTOLAN.q2,
+        variables: { id: encodeGlobalId('Order', sizedOrderId(rows)) },
+      });
       counts['q3']![rows] = await count({ query: PORTOLAN.q3 });
     }
     return counts as unknown as StatementCounts;
@@ -32,9 +35,14 @@ export async function countStatements(database: BenchDatabase, tokens: TokenMake
 /** The least of a few runs: now and then a request also refills its budget. */
 async function statementsOf(portolan: Contestant, token: string, body: unknown): Promise<number> {
   const ask = async (): Promise<void> => {
-    const answer = await fetch(`${portolan.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` }, body: JSON.stringify(body) });
+    const answer = await fetch(`${portolan.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: JSON.stringify(body),
+    });
     const text = await answer.text();
-    if (answer.status !== 200 || text.includes('"errors"')) throw new Error(`A query that is counted failed: ${text.slice(0, 500)}`);
+    if (answer.status !== 200 || text.includes('"errors"'))
+      throw new Error(`A query that is counted failed: ${text.slice(0, 500)}`);
   };
   for (let run = 0; run < WARM_RUNS; run++) await ask();
   const counts: number[] = [];

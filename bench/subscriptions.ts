@@ -10,7 +10,7 @@ import { createLogger } from '../src/log.ts';
 import { startPortolan, type Contestant, type TokenMaker } from './contestants.ts';
 import type { BenchDatabase } from './database.ts';
 import { benchId, SIZE, SPECIAL, tenantId, watchedOrderId, watcherId } from './dataset.ts';
-import { nextMessage, startProcess } from './processes.ts';
+import { cpuMs, nextMessage, startProcess } from './processes.ts';
 import { sharedClockMs, type Watcher, type WatcherPlan, type WatcherReport, type WrittenEvent } from './watchers.ts';
 
 const QUERY = {
@@ -31,14 +31,26 @@ export interface SubscriptionResults extends WatcherReport {
   readonly killed: WatcherReport;
 }
 
-export async function measureSubscriptions(database: BenchDatabase, tokens: TokenMaker, seconds: number, log: (line: string) => void): Promise<SubscriptionResults> {
+export async function measureSubscriptions(
+  database: BenchDatabase,
+  tokens: TokenMaker,
+  seconds: number,
+  log: (line: string) => void,
+): Promise<SubscriptionResults> {
   const whole = await watch(database, tokens, { seconds, kill: false }, log);
   const killed = await watch(database, tokens, { seconds: Math.max(6, seconds / 3), kill: true }, log);
   return { subscribers: DASHBOARDS + SIZE.watchers, messagesPerSecond: whole.delivered / seconds, ...whole, killed };
 }
 
-async function watch(database: BenchDatabase, tokens: TokenMaker, { seconds, kill }: { seconds: number; kill: boolean }, log: (line: string) => void): Promise<WatcherReport> {
-  const servers = await Promise.all(Array.from({ length: PROCESSES }, (_, index) => startPortolan(database, { name: `portolan-${index}` })));
+async function watch(
+  database: BenchDatabase,
+  tokens: TokenMaker,
+  { seconds, kill }: { seconds: number; kill: boolean },
+  log: (line: string) => void,
+): Promise<WatcherReport> {
+  const servers = await Promise.all(
+    Array.from({ length: PROCESSES }, (_, index) => startPortolan(database, { name: `portolan-${index}` })),
+  );
   const client = startProcess({ file: 'bench/watchers.ts' });
   const writer = await openWriter(database);
   try {
@@ -52,14 +64,23 @@ async function watch(database: BenchDatabase, tokens: TokenMaker, { seconds, kil
     };
     client.child.send({ open });
     await nextMessage(client.child);
-    log(`  ${open.watchers.length} subscribers over ${PROCESSES} processes after ${((performance.now() - since) / 1000).toFixed(1)} s; ${seconds} s of events${kill ? ', one process killed in the middle' : ''} ...`);
+    log(
+      `  ${open.watchers.length} subscribers over ${PROCESSES} processes after ${((performance.now() - since) / 1000).toFixed(1)} s; ${seconds} s of events${kill ? ', one process killed in the middle' : ''} ...`,
+    );
+    const cpuBefore = servers.map(({ pid }) => cpuMs(pid) ?? 0);
     const written = writer.write(seconds);
     if (kill) {
       await sleep(seconds * 500);
       await servers[1]!.stop('SIGKILL');
     }
     client.child.send({ report: await written });
-    return await nextMessage<WatcherReport>(client.child);
+    const report = await nextMessage<WatcherReport>(client.child);
+    const used = servers.map(({ pid }, index) => (cpuMs(pid) ?? 0) - cpuBefore[index]!);
+    if (!kill)
+      log(
+        `  ${((1_000 * used.reduce((sum, one) => sum + one, 0)) / report.delivered).toFixed(1)} µs CPU of the two processes a message`,
+      );
+    return report;
   } finally {
     await Promise.all([...servers.map((server) => server.stop()), client.stop(), writer.close()]);
   }
@@ -69,7 +90,10 @@ async function watchersOf(tokens: TokenMaker): Promise<Watcher[]> {
   const operator = await tokens.ofOperator(SPECIAL.watched);
   const customers: Watcher[] = [];
   for (let watcher = 0; watcher < SIZE.watchers; watcher++) {
-    customers.push({ token: await tokens.ofWatcher(watcher), orderId: encodeGlobalId('Order', watchedOrderId(watcher)) });
+    customers.push({
+      token: await tokens.ofWatcher(watcher),
+      orderId: encodeGlobalId('Order', watchedOrderId(watcher)),
+    });
   }
   return [...customers, ...Array.from({ length: DASHBOARDS }, () => ({ token: operator, orderId: null }))];
 }
@@ -78,7 +102,10 @@ async function watchersOf(tokens: TokenMaker): Promise<Watcher[]> {
 async function presentCursor(server: Contestant, tokens: TokenMaker): Promise<string> {
   const answer = await fetch(`${server.url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${await tokens.ofOperator(SPECIAL.watched)}` },
+    headers: {
+      'content-type': 'application/json',
+      authorization: `Bearer ${await tokens.ofOperator(SPECIAL.watched)}`,
+    },
     body: JSON.stringify({ query: '{ orders(first: 1) { nodes { id } } }' }),
   });
   const { extensions } = (await answer.json()) as { extensions?: { cursor?: string } };
@@ -94,8 +121,21 @@ interface Writer {
 /** Changes rows and writes their events as the product's own verbs do: under row-level security, in one transaction, then a wake-up. */
 async function openWriter(database: BenchDatabase): Promise<Writer> {
   const clock = { now: () => new Date() };
-  const db = new Database({ url: database.appUrl, poolSize: 8, acquireTimeoutMs: 10_000, statementTimeoutMs: 10_000, applicationName: 'portolan-bench-writer', nowMs: () => performance.now() });
-  const journal: Journal = createJournal({ url: database.appUrl, applicationName: 'portolan-bench-writer', clock, log: createLogger('warn'), lookUp: (text, values) => db.lookUp(text, values) });
+  const db = new Database({
+    url: database.appUrl,
+    poolSize: 8,
+    acquireTimeoutMs: 10_000,
+    statementTimeoutMs: 10_000,
+    applicationName: 'portolan-bench-writer',
+    nowMs: () => performance.now(),
+  });
+  const journal: Journal = createJournal({
+    url: database.appUrl,
+    applicationName: 'portolan-bench-writer',
+    clock,
+    log: createLogger('warn'),
+    lookUp: (text, values) => db.lookUp(text, values),
+  });
   await journal.start();
   const newId = createIdSource(clock, randomBytes);
   const scope = { tenantId: tenantId(SPECIAL.watched), customerId: null };
@@ -106,7 +146,9 @@ async function openWriter(database: BenchDatabase): Promise<Writer> {
     lastMs = Math.max(Date.now(), lastMs + 1);
     const occurredAt = new Date(lastMs);
     await db.write(scope, async (tx) => {
-      const [table, id] = event.isDashboard ? ['payments', benchId('watched-payment', event.watcher)] : ['orders', watchedOrderId(event.watcher)];
+      const [table, id] = event.isDashboard
+        ? ['payments', benchId('watched-payment', event.watcher)]
+        : ['orders', watchedOrderId(event.watcher)];
       const { version } = await tx.one<{ version: number }>(
         table === 'orders'
           ? 'update orders set version = version + 1 where tenant_id = current_tenant() and id = $1 returning version'
@@ -115,10 +157,21 @@ async function openWriter(database: BenchDatabase): Promise<Writer> {
       );
       const about = { id: newId(), aggregateId: id!, version, occurredAt };
       if (event.isDashboard) {
-        const payload = { v: 1, orderId: watchedOrderId(event.watcher), customerId: watcherId(event.watcher), previousStatus: 'UNPAID', status: 'PENDING' } as const;
+        const payload = {
+          v: 1,
+          orderId: watchedOrderId(event.watcher),
+          customerId: watcherId(event.watcher),
+          previousStatus: 'UNPAID',
+          status: 'PENDING',
+        } as const;
         await appendEvent(tx, { ...about, type: 'payment.status', aggregateType: 'Payment', payload });
       } else {
-        const payload = { v: 1, customerId: watcherId(event.watcher), previousStatus: 'DRAFT', status: 'ISSUED' } as const;
+        const payload = {
+          v: 1,
+          customerId: watcherId(event.watcher),
+          previousStatus: 'DRAFT',
+          status: 'ISSUED',
+        } as const;
         await appendEvent(tx, { ...about, type: 'order.status', aggregateType: 'Order', payload });
       }
     });
@@ -135,7 +188,9 @@ async function openWriter(database: BenchDatabase): Promise<Writer> {
       for (let count = 0; count * TICK_MS < seconds * 1_000; count++) {
         await sleep(Math.max(0, since + count * TICK_MS - performance.now()));
         const isDashboard = count % every === 0;
-        under.push(change({ watcher: isDashboard ? (count / every) % 1_000 : (count * 7) % SIZE.watchers, isDashboard }));
+        under.push(
+          change({ watcher: isDashboard ? (count / every) % 1_000 : (count * 7) % SIZE.watchers, isDashboard }),
+        );
       }
       return Promise.all(under);
     },

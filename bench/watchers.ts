@@ -88,12 +88,17 @@ class Watching {
       const socket = new WebSocket(urls[urlIndex % urls.length]!, 'graphql-transport-ws', { perMessageDeflate: false });
       this.#sockets[index] = socket;
       let standing = false;
-      socket.on('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } })));
+      socket.on('open', () =>
+        socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } })),
+      );
       socket.on('message', (data: Buffer) => {
         const text = data.toString('latin1');
         if (text.includes('"type":"next"')) return this.#note(index, text);
         if (text.includes('"connection_ack"')) {
-          const payload = orderId === null ? { query: query.dashboard, variables: { after: this.#cursors[index] } } : { query: query.order, variables: { after: this.#cursors[index], id: orderId } };
+          const payload =
+            orderId === null
+              ? { query: query.dashboard, variables: { after: this.#cursors[index] } }
+              : { query: query.order, variables: { after: this.#cursors[index], id: orderId } };
           socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
           socket.send('{"type":"ping"}');
         } else if (text.includes('"pong"')) {
@@ -136,7 +141,9 @@ class Watching {
     this.#cursors[index] = text.slice(cursorAt + CURSOR.length, text.indexOf('"', cursorAt + CURSOR.length));
     if (this.#count === this.#by.length) this.#grow();
     this.#by[this.#count] = index;
-    this.#event[this.#count] = Date.parse(text.slice(occurredAt + OCCURRED.length, text.indexOf('"', occurredAt + OCCURRED.length)));
+    this.#event[this.#count] = Date.parse(
+      text.slice(occurredAt + OCCURRED.length, text.indexOf('"', occurredAt + OCCURRED.length)),
+    );
     this.#at[this.#count] = received;
     this.#count += 1;
   }
@@ -157,7 +164,7 @@ class Watching {
     const dashboards = this.#plan.watchers.flatMap(({ orderId }, index) => (orderId === null ? [index] : []));
     const expected = events.reduce((sum, { watcher }) => sum + (watcher < 0 ? dashboards.length : 1), 0);
     const since = sharedClockMs();
-    for (let before = -1; before !== this.#count && sharedClockMs() - since < SETTLE_MS_MAX; ) {
+    for (let before = -1; before !== this.#count && sharedClockMs() - since < SETTLE_MS_MAX;) {
       before = this.#count;
       await sleep(QUIET_MS);
     }
@@ -184,9 +191,16 @@ class Watching {
     const sorted = Float64Array.from(latencies).sort();
     const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
     return {
-      expected, delivered, lost: expected - delivered, repeated, misdirected,
-      p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1),
-      reconnections: this.#reconnections, reconnectedWithinMs: this.#reconnectedWithinMs,
+      expected,
+      delivered,
+      lost: expected - delivered,
+      repeated,
+      misdirected,
+      p50Ms: at(0.5),
+      p99Ms: at(0.99),
+      maxMs: at(1),
+      reconnections: this.#reconnections,
+      reconnectedWithinMs: this.#reconnectedWithinMs,
     };
   }
 
@@ -211,6 +225,9 @@ async function answer(message: { open?: WatcherPlan; report?: readonly WrittenEv
 
 if (import.meta.main) {
   process.once('disconnect', () => process.exit());
-  process.on('message', (message: Parameters<typeof answer>[0]) => void answer(message).then((value) => process.send?.(value)));
+  process.on(
+    'message',
+    (message: Parameters<typeof answer>[0]) => void answer(message).then((value) => process.send?.(value)),
+  );
   process.send?.('ready');
 }

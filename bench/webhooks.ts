@@ -42,9 +42,16 @@ interface Invoice {
  * Paid webhooks with real signatures, 16 at a time, over 20 tenants: each is stored, checked, asked back at the simulated gateway, and
  * settled with ledger, invoice and events. Counts only what the database says was settled, each once.
  */
-export async function measureWebhooks(database: BenchDatabase, count: number, log: (line: string) => void): Promise<WebhookResults> {
+export async function measureWebhooks(
+  database: BenchDatabase,
+  count: number,
+  log: (line: string) => void,
+): Promise<WebhookResults> {
   const port = await freePort();
-  const simulators = startProcess({ file: 'src/integrations/simulators.ts', env: { SIMULATORS_PORT: String(port), DATA_DIR: join(database.dataDir, `simulators-${Date.now()}`) } });
+  const simulators = startProcess({
+    file: 'src/integrations/simulators.ts',
+    env: { SIMULATORS_PORT: String(port), DATA_DIR: join(database.dataDir, `simulators-${Date.now()}`) },
+  });
   const vendor = `http://127.0.0.1:${port}`;
   const load = await startLoad();
   try {
@@ -53,15 +60,36 @@ export async function measureWebhooks(database: BenchDatabase, count: number, lo
     const invoices = await payInvoices(vendor, accounts, count);
     const before = await settledIn(database);
     await insertPayments(database, invoices);
-    const portolan = await startPortolan(database, { name: 'webhooks', variables: { FAWATERK_BASE_URL: `${vendor}/fawaterk/api/v2` } });
+    const portolan = await startPortolan(database, {
+      name: 'webhooks',
+      variables: { FAWATERK_BASE_URL: `${vendor}/fawaterk/api/v2` },
+    });
     try {
       log(`  ${count} paid webhooks over ${accounts.length} tenants ...`);
       const requests = invoices.map(hookRequest);
       // The first few find cold caches.
-      await load.run({ port: portolan.port, requests: requests.slice(0, WARM), seconds: 60, once: true, good: ACCEPTED });
-      const result = await load.run({ port: portolan.port, requests: requests.slice(WARM), seconds: 120, once: true, good: ACCEPTED });
+      await load.run({
+        port: portolan.port,
+        requests: requests.slice(0, WARM),
+        seconds: 60,
+        once: true,
+        good: ACCEPTED,
+      });
+      const result = await load.run({
+        port: portolan.port,
+        requests: requests.slice(WARM),
+        seconds: 120,
+        once: true,
+        good: ACCEPTED,
+      });
       const settled = await checkSettled(database, before, count);
-      return { delivered: count, settled, perSecond: result.answers / result.seconds, p50Ms: result.p50Ms, p99Ms: result.p99Ms };
+      return {
+        delivered: count,
+        settled,
+        perSecond: result.answers / result.seconds,
+        p50Ms: result.p50Ms,
+        p99Ms: result.p99Ms,
+      };
     } finally {
       await portolan.stop();
     }
@@ -74,17 +102,45 @@ const WARM = 200;
 const ACCEPTED = '"verdict":"ACCEPTED"';
 
 async function openAccounts(database: BenchDatabase, vendor: string): Promise<Account[]> {
-  const accounts = Array.from({ length: SIZE.hookTenants }, (_, index) => ({ tenant: SPECIAL.firstHook + index, apiKey: `bench_api_${index}_key`, vendorKey: `bench_vendor_${index}_key` }));
+  const accounts = Array.from({ length: SIZE.hookTenants }, (_, index) => ({
+    tenant: SPECIAL.firstHook + index,
+    apiKey: `bench_api_${index}_key`,
+    vendorKey: `bench_vendor_${index}_key`,
+  }));
   const clock = { now: () => new Date() };
-  const vault = createVault({ current: { version: 1, secret: keepSecretKey(database.dataDir) }, older: [], randomBytes });
-  const db = new Database({ url: database.appUrl, poolSize: 1, acquireTimeoutMs: 10_000, statementTimeoutMs: 10_000, applicationName: 'portolan-bench-accounts', nowMs: () => performance.now() });
+  const vault = createVault({
+    current: { version: 1, secret: keepSecretKey(database.dataDir) },
+    older: [],
+    randomBytes,
+  });
+  const db = new Database({
+    url: database.appUrl,
+    poolSize: 1,
+    acquireTimeoutMs: 10_000,
+    statementTimeoutMs: 10_000,
+    applicationName: 'portolan-bench-accounts',
+    nowMs: () => performance.now(),
+  });
   const author = { name: 'bench', clock, newId: createIdSource(clock, randomBytes) };
   for (const { tenant, apiKey, vendorKey } of accounts) {
-    const credentials = [{ name: 'API_KEY', value: apiKey }, { name: 'VENDOR_KEY', value: vendorKey }];
+    const credentials = [
+      { name: 'API_KEY', value: apiKey },
+      { name: 'VENDOR_KEY', value: vendorKey },
+    ];
     const scope = { tenantId: tenantId(tenant), customerId: null };
-    await db.write(scope, (tx) => writeGatewayConfig({ author, vault }, tx, scope.tenantId, { gateway: 'FAWATERK', enabled: true, testMode: true, credentials }));
+    await db.write(scope, (tx) =>
+      writeGatewayConfig({ author, vault }, tx, scope.tenantId, {
+        gateway: 'FAWATERK',
+        enabled: true,
+        testMode: true,
+        credentials,
+      }),
+    );
     // No address of ours: the bench delivers by itself, as fast as it is answered.
-    await ask(`${vendor}/_control/fawaterk/accounts/${tenant}`, { method: 'PUT', body: JSON.stringify({ apiKey, vendorKey }) });
+    await ask(`${vendor}/_control/fawaterk/accounts/${tenant}`, {
+      method: 'PUT',
+      body: JSON.stringify({ apiKey, vendorKey }),
+    });
   }
   await db.close();
   return accounts;
@@ -98,13 +154,25 @@ async function payInvoices(vendor: string, accounts: readonly Account[], count: 
     for (let index = next++; index < count; index = next++) {
       const account = accounts[index % accounts.length]!;
       const body = {
-        payment_method_id: 2, cartTotal: '114.00', currency: 'EGP', customer: { first_name: 'Given', last_name: 'Family' },
-        cartItems: [{ name: 'Day trip', price: '114.00', quantity: '1' }], payLoad: { payment_id: paymentId(index) },
+        payment_method_id: 2,
+        cartTotal: '114.00',
+        currency: 'EGP',
+        customer: { first_name: 'Given', last_name: 'Family' },
+        cartItems: [{ name: 'Day trip', price: '114.00', quantity: '1' }],
+        payLoad: { payment_id: paymentId(index) },
       };
-      const made = (await ask(`${vendor}/fawaterk/api/v2/invoiceInitPay`, { method: 'POST', headers: { authorization: `Bearer ${account.apiKey}`, 'content-type': 'application/json' }, body: JSON.stringify(body) })) as {
+      const made = (await ask(`${vendor}/fawaterk/api/v2/invoiceInitPay`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${account.apiKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })) as {
         data: { invoice_id: number; invoice_key: string };
       };
-      await ask(`${vendor}/fawaterk/pay/${made.data.invoice_key}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"action":"pay"}' });
+      await ask(`${vendor}/fawaterk/pay/${made.data.invoice_key}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"action":"pay"}',
+      });
       invoices[index] = { account, id: String(made.data.invoice_id), key: made.data.invoice_key };
     }
   };
@@ -130,11 +198,21 @@ const paymentId = (index: number): string => rowId('8001', index);
 /** Issued orders of one line and their pending payments. References of earlier runs make way: the simulator counts from the start again. */
 async function insertPayments(database: BenchDatabase, invoices: readonly Invoice[]): Promise<void> {
   const rows = invoices.map(({ account, id, key }, index) => ({
-    tenant_id: tenantId(account.tenant), order_id: rowId('8002', index), payment_id: paymentId(index), customer_id: operatorId(account.tenant), number: `${RUN}-${index}`, reference: id, key,
+    tenant_id: tenantId(account.tenant),
+    order_id: rowId('8002', index),
+    payment_id: paymentId(index),
+    customer_id: operatorId(account.tenant),
+    number: `${RUN}-${index}`,
+    reference: id,
+    key,
   }));
-  const shape = 'jsonb_to_recordset($1) as r (tenant_id uuid, order_id uuid, payment_id uuid, customer_id uuid, number text, reference text, key text)';
+  const shape =
+    'jsonb_to_recordset($1) as r (tenant_id uuid, order_id uuid, payment_id uuid, customer_id uuid, number text, reference text, key text)';
   await onDatabase(database.ownerUrl, async (client) => {
-    await client.query(`update payments set gateway_reference = id::text where tenant_id = any ($1) and gateway_reference is distinct from id::text`, [[...new Set(rows.map((row) => row.tenant_id))]]);
+    await client.query(
+      `update payments set gateway_reference = id::text where tenant_id = any ($1) and gateway_reference is distinct from id::text`,
+      [[...new Set(rows.map((row) => row.tenant_id))]],
+    );
     const values = [JSON.stringify(rows)];
     const net = Math.round(AMOUNT_MINOR / 1.14);
     await client.query(
@@ -147,7 +225,10 @@ async function insertPayments(database: BenchDatabase, invoices: readonly Invoic
        select tenant_id, order_id, 1, '{"en": "Day trip"}', 1, ${net}, '14', ${net}, ${AMOUNT_MINOR - net}, ${AMOUNT_MINOR} from ${shape}`,
       values,
     );
-    await client.query(`update orders o set status = 'ISSUED', number = r.number, issued_at = now() from ${shape} where o.tenant_id = r.tenant_id and o.id = r.order_id`, values);
+    await client.query(
+      `update orders o set status = 'ISSUED', number = r.number, issued_at = now() from ${shape} where o.tenant_id = r.tenant_id and o.id = r.order_id`,
+      values,
+    );
     await client.query(
       `insert into payments (tenant_id, id, order_id, customer_id, gateway, method_id, method, method_kind, status, amount_minor, currency_code, gateway_reference, gateway_key, created_at)
        select tenant_id, payment_id, order_id, customer_id, 'FAWATERK', '2', '${METHOD}', 'REDIRECT', 'PENDING', ${AMOUNT_MINOR}, 'EGP', reference, key, now() from ${shape}`,
@@ -159,8 +240,19 @@ async function insertPayments(database: BenchDatabase, invoices: readonly Invoic
 
 /** As the vendor signs and sends it (payment-gateways.md 1.5). */
 function hookRequest({ account, id, key }: Invoice): string {
-  const hashKey = createHmac('sha256', account.vendorKey).update(`InvoiceId=${id}&InvoiceKey=${key}&PaymentMethod=${METHOD}`).digest('hex');
-  const body = JSON.stringify({ hashKey, invoice_key: key, invoice_id: Number(id), payment_method: METHOD, invoice_status: 'paid', paidAmount: '114.00', paidCurrency: 'EGP', referenceNumber: '912345678' });
+  const hashKey = createHmac('sha256', account.vendorKey)
+    .update(`InvoiceId=${id}&InvoiceKey=${key}&PaymentMethod=${METHOD}`)
+    .digest('hex');
+  const body = JSON.stringify({
+    hashKey,
+    invoice_key: key,
+    invoice_id: Number(id),
+    payment_method: METHOD,
+    invoice_status: 'paid',
+    paidAmount: '114.00',
+    paidCurrency: 'EGP',
+    referenceNumber: '912345678',
+  });
   return wireText({ path: `/webhooks/payments/fawaterk/bench-${account.tenant}?_json`, headers: {}, body });
 }
 
@@ -189,7 +281,8 @@ async function settledIn(database: BenchDatabase): Promise<Settled> {
 async function checkSettled(database: BenchDatabase, before: Settled, count: number): Promise<number> {
   const after = await settledIn(database);
   for (const name of ['payments', 'orders', 'invoices', 'postings'] as const) {
-    if (after[name] - before[name] !== count) throw new Error(`${count} webhooks gave ${after[name] - before[name]} ${name}.`);
+    if (after[name] - before[name] !== count)
+      throw new Error(`${count} webhooks gave ${after[name] - before[name]} ${name}.`);
   }
   return after.payments - before.payments;
 }

@@ -50,8 +50,26 @@ export interface SeedOptions {
 
 const DEMO_LIMIT_PER_MINUTE = 100_000;
 const TENANTS = [
-  { id: '00000000-0000-4000-8000-0000000000d1', slug: 'demo', name: 'Nile Journeys', currency: 'EGP', timeZone: 'Africa/Cairo', locale: 'en', address: ['12 Corniche El Nil', 'Cairo', 'Egypt'], taxId: '100-200-300' },
-  { id: '00000000-0000-4000-8000-0000000000d2', slug: 'other', name: 'Red Sea Hotels', currency: 'EGP', timeZone: 'Africa/Cairo', locale: 'ar', address: ['Sheraton Road', 'Hurghada', 'Egypt'], taxId: '400-500-600' },
+  {
+    id: '00000000-0000-4000-8000-0000000000d1',
+    slug: 'demo',
+    name: 'Nile Journeys',
+    currency: 'EGP',
+    timeZone: 'Africa/Cairo',
+    locale: 'en',
+    address: ['12 Corniche El Nil', 'Cairo', 'Egypt'],
+    taxId: '100-200-300',
+  },
+  {
+    id: '00000000-0000-4000-8000-0000000000d2',
+    slug: 'other',
+    name: 'Red Sea Hotels',
+    currency: 'EGP',
+    timeZone: 'Africa/Cairo',
+    locale: 'ar',
+    address: ['Sheraton Road', 'Hurghada', 'Egypt'],
+    taxId: '400-500-600',
+  },
 ] as const;
 type DemoTenant = (typeof TENANTS)[number];
 
@@ -66,7 +84,9 @@ interface Tools {
 }
 
 /** Two tenants with people, keys and a gateway. Run it as often as you like. */
-export async function seedDemo(options: SeedOptions): Promise<{ facts: DemoFacts; simulatorAccounts: SimulatorAccount[] }> {
+export async function seedDemo(
+  options: SeedOptions,
+): Promise<{ facts: DemoFacts; simulatorAccounts: SimulatorAccount[] }> {
   const clock: Clock = { now: () => new Date() };
   const db = new Database({
     url: options.databaseUrl,
@@ -78,7 +98,14 @@ export async function seedDemo(options: SeedOptions): Promise<{ facts: DemoFacts
   });
   const vault = createVault({ current: { version: 1, secret: options.secretKey }, older: [], randomBytes });
   const derive = (name: string) => createHmac('sha256', options.secretKey).update(`demo|${name}`).digest('base64url');
-  const tools: Tools = { db, clock, newId: createIdSource(clock, randomBytes), vault, auth: { passwords: createPasswords(clock) }, derive };
+  const tools: Tools = {
+    db,
+    clock,
+    newId: createIdSource(clock, randomBytes),
+    vault,
+    auth: { passwords: createPasswords(clock) },
+    derive,
+  };
   try {
     return await seed(tools, options);
   } finally {
@@ -86,7 +113,10 @@ export async function seedDemo(options: SeedOptions): Promise<{ facts: DemoFacts
   }
 }
 
-async function seed(tools: Tools, options: SeedOptions): Promise<{ facts: DemoFacts; simulatorAccounts: SimulatorAccount[] }> {
+async function seed(
+  tools: Tools,
+  options: SeedOptions,
+): Promise<{ facts: DemoFacts; simulatorAccounts: SimulatorAccount[] }> {
   const simulatorAccounts: SimulatorAccount[] = [];
   for (const tenant of TENANTS) {
     await seedTenant(tools, tenant);
@@ -97,16 +127,52 @@ async function seed(tools: Tools, options: SeedOptions): Promise<{ facts: DemoFa
     portalKey: await seedKey(tools, demo, 'pk_test_', []),
     otherPortalKey: await seedKey(tools, other, 'pk_test_', []),
     partnerKey: await seedKey(tools, demo, 'sk_test_', [...KEY_SCOPES]),
-    customer: await seedPerson(tools, demo.id, { email: 'customer@demo.example', role: 'CUSTOMER', firstName: 'Mona', lastName: 'Adel', locale: 'en' }),
-    operator: await seedPerson(tools, demo.id, { email: 'operator@demo.example', role: 'OPERATOR', firstName: 'Omar', lastName: 'Said', locale: 'en' }),
-    tenantAdmin: await seedPerson(tools, demo.id, { email: 'admin@demo.example', role: 'TENANT_ADMIN', firstName: 'Laila', lastName: 'Hassan', locale: 'en' }),
-    platformAdmin: await seedPerson(tools, PLATFORM_TENANT_ID, { email: 'platform@demo.example', role: 'PLATFORM_ADMIN', firstName: 'Platform', lastName: 'Admin', locale: 'en' }),
+    customer: await seedPerson(tools, demo.id, {
+      email: 'customer@demo.example',
+      role: 'CUSTOMER',
+      firstName: 'Mona',
+      lastName: 'Adel',
+      locale: 'en',
+    }),
+    operator: await seedPerson(tools, demo.id, {
+      email: 'operator@demo.example',
+      role: 'OPERATOR',
+      firstName: 'Omar',
+      lastName: 'Said',
+      locale: 'en',
+    }),
+    tenantAdmin: await seedPerson(tools, demo.id, {
+      email: 'admin@demo.example',
+      role: 'TENANT_ADMIN',
+      firstName: 'Laila',
+      lastName: 'Hassan',
+      locale: 'en',
+    }),
+    platformAdmin: await seedPerson(tools, PLATFORM_TENANT_ID, {
+      email: 'platform@demo.example',
+      role: 'PLATFORM_ADMIN',
+      firstName: 'Platform',
+      lastName: 'Admin',
+      locale: 'en',
+    }),
     tenantSlug: demo.slug,
     otherTenantSlug: other.slug,
   };
   // The other tenant has people of its own, so that "another tenant's" is never empty.
-  await seedPerson(tools, other.id, { email: 'customer@demo.example', role: 'CUSTOMER', firstName: 'Karim', lastName: 'Fouad', locale: 'ar' });
-  await seedPerson(tools, other.id, { email: 'operator@other.example', role: 'OPERATOR', firstName: 'Nour', lastName: 'Ali', locale: 'ar' });
+  await seedPerson(tools, other.id, {
+    email: 'customer@demo.example',
+    role: 'CUSTOMER',
+    firstName: 'Karim',
+    lastName: 'Fouad',
+    locale: 'ar',
+  });
+  await seedPerson(tools, other.id, {
+    email: 'operator@other.example',
+    role: 'OPERATOR',
+    firstName: 'Nour',
+    lastName: 'Ali',
+    locale: 'ar',
+  });
   return { facts, simulatorAccounts };
 }
 
@@ -121,9 +187,18 @@ async function seedTenant(tools: Tools, tenant: DemoTenant): Promise<void> {
       `insert into tenants (id, slug, name, currency_code, locale, time_zone, tax_profile, legal, created_at)
        values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`,
       [
-        tenant.id, tenant.slug, tenant.name, tenant.currency, tenant.locale, tenant.timeZone,
+        tenant.id,
+        tenant.slug,
+        tenant.name,
+        tenant.currency,
+        tenant.locale,
+        tenant.timeZone,
         JSON.stringify({ roundingMode: 'HALF_UP', roundingLevel: 'LINE', pricesIncludeTax: false }),
-        JSON.stringify({ addressLines: tenant.address, taxId: tenant.taxId, legalText: 'Demo data. Nothing here is for sale.' }),
+        JSON.stringify({
+          addressLines: tenant.address,
+          taxId: tenant.taxId,
+          legalText: 'Demo data. Nothing here is for sale.',
+        }),
         tools.clock.now(),
       ],
     ),
@@ -137,7 +212,12 @@ async function seedTenant(tools: Tools, tenant: DemoTenant): Promise<void> {
   );
 }
 
-async function seedKey(tools: Tools, tenant: DemoTenant, start: 'pk_test_' | 'sk_test_', scopes: readonly string[]): Promise<string> {
+async function seedKey(
+  tools: Tools,
+  tenant: DemoTenant,
+  start: 'pk_test_' | 'sk_test_',
+  scopes: readonly string[],
+): Promise<string> {
   const key = start + tools.derive(`key|${tenant.slug}|${start}`);
   const [found] = await tools.db.lookUp<{ id: string }>('select id from find_api_key($1)', [tools.vault.hashKey(key)]);
   if (!found) await importKey(tools, authorOf(tools), tenant.id, { key, scopes, expiresAt: null });
@@ -155,9 +235,17 @@ async function seedPerson(tools: Tools, tenantId: string, person: Omit<NewPerson
 }
 
 async function seedGateway(tools: Tools, tenant: DemoTenant, baseUrl: string): Promise<SimulatorAccount> {
-  const credentials = { API_KEY: `fwk_test_${tools.derive(`api|${tenant.slug}`)}`, VENDOR_KEY: `fwk_vendor_${tools.derive(`vendor|${tenant.slug}`)}` };
+  const credentials = {
+    API_KEY: `fwk_test_${tools.derive(`api|${tenant.slug}`)}`,
+    VENDOR_KEY: `fwk_vendor_${tools.derive(`vendor|${tenant.slug}`)}`,
+  };
   await tools.db.write({ tenantId: tenant.id, customerId: null }, async (tx) => {
-    if (await tx.maybeOne("select 1 from payment_gateway_configs where tenant_id = current_tenant() and gateway = 'FAWATERK'")) return;
+    if (
+      await tx.maybeOne(
+        "select 1 from payment_gateway_configs where tenant_id = current_tenant() and gateway = 'FAWATERK'",
+      )
+    )
+      return;
     await writeGatewayConfig({ author: authorOf(tools), vault: tools.vault }, tx, tenant.id, {
       gateway: 'FAWATERK',
       enabled: true,
@@ -165,5 +253,10 @@ async function seedGateway(tools: Tools, tenant: DemoTenant, baseUrl: string): P
       credentials: Object.entries(credentials).map(([name, value]) => ({ name, value })),
     });
   });
-  return { id: tenant.slug, apiKey: credentials.API_KEY, vendorKey: credentials.VENDOR_KEY, webhookUrl: `${baseUrl}/webhooks/payments/fawaterk/${tenant.slug}?_json` };
+  return {
+    id: tenant.slug,
+    apiKey: credentials.API_KEY,
+    vendorKey: credentials.VENDOR_KEY,
+    webhookUrl: `${baseUrl}/webhooks/payments/fawaterk/${tenant.slug}?_json`,
+  };
 }

@@ -1,7 +1,16 @@
 import { AppError } from './errors.ts';
 
 /** Scopes a secret key may hold: a closed list. */
-export const KEY_SCOPES = ['introspect', 'orders:read', 'orders:write', 'payments:read', 'payments:write', 'invoices:read', 'webhooks:read', 'health:read'] as const;
+export const KEY_SCOPES = [
+  'introspect',
+  'orders:read',
+  'orders:write',
+  'payments:read',
+  'payments:write',
+  'invoices:read',
+  'webhooks:read',
+  'health:read',
+] as const;
 export type KeyScope = (typeof KEY_SCOPES)[number];
 
 /** Who asks. `tenantId` is the tenant worked in; a platform admin may work in another than their own by X-Tenant. */
@@ -78,14 +87,20 @@ export type AccessRules = Readonly<Record<RuleName, AccessRule>>;
  * The first statement of every verb.
  * @throws UNAUTHENTICATED where nobody is known, FORBIDDEN where the one known may not.
  */
-export function authorize(caller: { readonly actor: Actor; readonly app: { readonly access: AccessRules } }, name: RuleName): void {
+export function authorize(
+  caller: { readonly actor: Actor; readonly app: { readonly access: AccessRules } },
+  name: RuleName,
+): void {
   const rule = caller.app.access[name];
   const { actor } = caller;
   if (rule.from === 'ANYONE') return;
   if (actor.kind === 'ANONYMOUS') throw new AppError('UNAUTHENTICATED', 'Please sign in, or send an API key.');
   if (rule.from === 'PUBLIC') return;
   if (actor.kind === 'PORTAL') throw new AppError('UNAUTHENTICATED', 'Please sign in.');
-  const allowed = actor.kind === 'PARTNER' ? rule.scope !== null && actor.scopes.includes(rule.scope) : RANK[actor.kind] >= RANK[rule.from];
+  const allowed =
+    actor.kind === 'PARTNER'
+      ? rule.scope !== null && actor.scopes.includes(rule.scope)
+      : RANK[actor.kind] >= RANK[rule.from];
   if (!allowed) throw new AppError('FORBIDDEN', 'You may not do this.', { log: `${actor.kind} lacks ${name}` });
 }
 

@@ -47,7 +47,16 @@ export async function createApp(options: AppOptions): Promise<RunningApp> {
   const lookUp = <T>(text: string, values: readonly unknown[]) => db.lookUp<T>(text, values);
   const journal = createJournal({ url: config.databaseUrl, applicationName: 'portolan-journal', clock, log, lookUp });
   const budgets = createBudgets(db, clock);
-  const auth = createAuth({ db, vault, clock, newId, log, budgets, baseUrl: config.baseUrl, bootstrapOrigins: config.bootstrapOrigins });
+  const auth = createAuth({
+    db,
+    vault,
+    clock,
+    newId,
+    log,
+    budgets,
+    baseUrl: config.baseUrl,
+    bootstrapOrigins: config.bootstrapOrigins,
+  });
   const jobs = new JobQueue({
     url: config.databaseUrl,
     log,
@@ -63,7 +72,20 @@ export async function createApp(options: AppOptions): Promise<RunningApp> {
   setOutboundGuard(assertNoOpenTransaction);
   const gateways = openGateways({ config, db, vault, clock, metrics, outbound, tracing });
   const app: App = {
-    config, clock, newId, randomBytes, log, db, vault, auth, journal, jobs, gateways, metrics, budgets, tracing,
+    config,
+    clock,
+    newId,
+    randomBytes,
+    log,
+    db,
+    vault,
+    auth,
+    journal,
+    jobs,
+    gateways,
+    metrics,
+    budgets,
+    tracing,
     access: options.access ?? ACCESS_RULES,
   };
   auth.follow(journal);
@@ -71,7 +93,8 @@ export async function createApp(options: AppOptions): Promise<RunningApp> {
     pool: () => db.counts,
     journalLagMs: () => journal.lagMs(),
     jobs: () => jobs.backlog(),
-    circuits: () => Object.fromEntries(Object.entries(gateways.snapshot()).map(([slug, { circuit }]) => [slug, circuit])),
+    circuits: () =>
+      Object.fromEntries(Object.entries(gateways.snapshot()).map(([slug, { circuit }]) => [slug, circuit])),
   });
   await Promise.all([journal.start(), jobs.start()]);
   return {
@@ -116,10 +139,23 @@ async function refuseOverpoweredLogin(db: Database): Promise<void> {
   }
 }
 
-function openGateways(made: { config: Config; db: Database; vault: Vault; clock: Clock; metrics: Metrics; outbound: Outbound; tracing: Tracing }): Gateways {
+function openGateways(made: {
+  config: Config;
+  db: Database;
+  vault: Vault;
+  clock: Clock;
+  metrics: Metrics;
+  outbound: Outbound;
+  tracing: Tracing;
+}): Gateways {
   const { config, db, vault, clock, metrics, outbound, tracing } = made;
   const integrations = createIntegrations({
-    send: tracing.enabled ? (request, call) => tracing.span('outbound', { method: request.method, host: new URL(request.url).host }, () => outbound.send(request, call)) : outbound.send,
+    send: tracing.enabled
+      ? (request, call) =>
+          tracing.span('outbound', { method: request.method, host: new URL(request.url).host }, () =>
+            outbound.send(request, call),
+          )
+      : outbound.send,
     clock,
     random: Math.random,
     observe: ({ integration, operation, outcome, ms }) => {
@@ -127,7 +163,10 @@ function openGateways(made: { config: Config; db: Database; vault: Vault; clock:
       metrics.integrationSeconds.observe({ integration, operation }, ms / 1000);
     },
   });
-  const bases = PAYMENT_GATEWAYS.map((description) => ({ gateway: description.slug.toUpperCase() as PaymentGateway, description }));
+  const bases = PAYMENT_GATEWAYS.map((description) => ({
+    gateway: description.slug.toUpperCase() as PaymentGateway,
+    description,
+  }));
   const baseUrlOf = (gateway: PaymentGateway, testMode: boolean): string => {
     const { baseUrls } = bases.find((known) => known.gateway === gateway)!.description;
     if (gateway === 'FAWATERK' && config.fawaterkBaseUrl) return config.fawaterkBaseUrl;
@@ -135,7 +174,10 @@ function openGateways(made: { config: Config; db: Database; vault: Vault; clock:
   };
   const options: GatewaysOptions = {
     clock,
-    integrations: bases.map(({ gateway, description }) => ({ gateway, client: integrations.gateway(description.slug) })),
+    integrations: bases.map(({ gateway, description }) => ({
+      gateway,
+      client: integrations.gateway(description.slug),
+    })),
     snapshots: () => integrations.snapshots(),
     connect: (tenantId, gateway) => loadGatewayConnection({ db, vault, baseUrlOf }, tenantId, gateway),
   };

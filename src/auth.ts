@@ -5,13 +5,27 @@ import type { JWK } from 'jose';
 import { appendAudit } from './audit.ts';
 import { AccessTokens, type TokenClaims } from './auth/access-tokens.ts';
 import { readKeyForm } from './auth/api-keys.ts';
-import { decideIdentity, enterTenant, wantsOtherTenant, type Identity, type IdentityRequest, type OriginRules } from './auth/identify.ts';
+import {
+  decideIdentity,
+  enterTenant,
+  wantsOtherTenant,
+  type Identity,
+  type IdentityRequest,
+  type OriginRules,
+} from './auth/identify.ts';
 import { KeyUses } from './auth/key-uses.ts';
 import { LoginAttempts } from './auth/login-attempts.ts';
 import { Lru } from './auth/lru.ts';
 import { PLATFORM_TENANT_ID } from './auth/platform.ts';
 import { SigningKeys } from './auth/signing-keys.ts';
-import { AccessSnapshot, type AccessEvent, type AccessFeed, type KeyFacts, type SessionFacts, type TenantFacts } from './auth/snapshot.ts';
+import {
+  AccessSnapshot,
+  type AccessEvent,
+  type AccessFeed,
+  type KeyFacts,
+  type SessionFacts,
+  type TenantFacts,
+} from './auth/snapshot.ts';
 import type { Budgets } from './budgets.ts';
 import type { Clock } from './clock.ts';
 import type { Database } from './db.ts';
@@ -22,7 +36,7 @@ import { createPasswords, type Passwords } from './passwords.ts';
 import type { Vault } from './vault.ts';
 
 export type { Identity, IdentityRequest } from './auth/identify.ts';
-export type { AccessEvent, AccessFeed, TenantFacts } from './auth/snapshot.ts';
+export type { AccessEvent, AccessFeed } from './auth/snapshot.ts';
 
 export interface AuthOptions {
   readonly db: Database;
@@ -45,7 +59,11 @@ export interface Auth {
    * @throws UNAUTHENTICATED, TOKEN_EXPIRED, KEY_REVOKED, TENANT_INACTIVE, FORBIDDEN, NOT_FOUND (X-Tenant)
    */
   identify(request: IdentityRequest): Promise<Identity>;
-  issueAccessToken(of: { readonly userId: string; readonly sessionId: string; readonly tenantId: string }): Promise<{ token: string; expiresAt: Date }>;
+  issueAccessToken(of: {
+    readonly userId: string;
+    readonly sessionId: string;
+    readonly tenantId: string;
+  }): Promise<{ token: string; expiresAt: Date }>;
   /** For /.well-known/jwks.json. */
   jwks(): Promise<{ keys: JWK[] }>;
   /** A new signing key from now on. @returns its id */
@@ -135,7 +153,11 @@ class Identifier {
   }
 
   async #session(claims: TokenClaims): Promise<SessionFacts | null> {
-    return this.#snapshot.knownSession(claims.sessionId) ?? (await this.#snapshot.session(claims.tenantId, claims.sessionId)) ?? null;
+    return (
+      this.#snapshot.knownSession(claims.sessionId) ??
+      (await this.#snapshot.session(claims.tenantId, claims.sessionId)) ??
+      null
+    );
   }
 
   async #tenant(tenantId: string): Promise<TenantFacts> {

@@ -5,7 +5,8 @@ interface FieldFacts {
   readonly kind: string;
 }
 
-const models = (getDatamodel() as unknown as { datamodel: { models: Record<string, { fields: FieldFacts[] }> } }).datamodel.models;
+const models = (getDatamodel() as unknown as { datamodel: { models: Record<string, { fields: FieldFacts[] }> } })
+  .datamodel.models;
 
 /**
  * The select list that gives a table's row in the shape of its Prisma model (camelCase names), so that hand-written SQL and Prisma give

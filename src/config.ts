@@ -65,17 +65,25 @@ export interface Config {
 
 /** @throws Error with one line per mistake: what is wrong, and with which variable. Values are never shown. */
 export function loadConfig(environment: Readonly<Record<string, string | undefined>>): Config {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const parsed = Environment.safeParse(given);
   const mistakes = parsed.success
     ? olderKeyMistakes(parsed.data.SECRET_KEYS_OLD)
-    : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${given[String(issue.path[0])] === undefined ? 'is required' : issue.message}`);
+    : parsed.error.issues.map(
+        (issue) =>
+          `${issue.path.join('.')}: ${given[String(issue.path[0])] === undefined ? 'is required' : issue.message}`,
+      );
   if (!parsed.success || mistakes.length > 0) {
-    throw new Error(`The configuration has ${mistakes.length} mistake(s):\n${mistakes.map((line) => `  - ${line}`).join('\n')}`);
+    throw new Error(
+      `The configuration has ${mistakes.length} mistake(s):\n${mistakes.map((line) => `  - ${line}`).join('\n')}`,
+    );
   }
   const env = parsed.data;
   const production = env.ENVIRONMENT === 'production';
-  if (production && !env.APP_BASE_URL) throw new Error('The configuration has 1 mistake(s):\n  - APP_BASE_URL: is required in production');
+  if (production && !env.APP_BASE_URL)
+    throw new Error('The configuration has 1 mistake(s):\n  - APP_BASE_URL: is required in production');
   return {
     environment: env.ENVIRONMENT,
     role: env.ROLE,
@@ -91,7 +99,10 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     masterKey: { version: env.SECRET_KEY_VERSION, secret: env.SECRET_KEY },
     olderMasterKeys: parseOlderKeys(env.SECRET_KEYS_OLD),
     metricsToken: env.METRICS_TOKEN ?? null,
-    bootstrapOrigins: (env.CORS_ORIGINS ?? '').split(',').map((origin) => origin.trim()).filter(Boolean),
+    bootstrapOrigins: (env.CORS_ORIGINS ?? '')
+      .split(',')
+      .map((origin) => origin.trim())
+      .filter(Boolean),
     logLevel: env.LOG_LEVEL ?? (production ? 'info' : env.ENVIRONMENT === 'test' ? 'silent' : 'info'),
     legacyFawaterkTenant: env.LEGACY_FAWATERK_TENANT ?? null,
     fawaterkBaseUrl: env.FAWATERK_BASE_URL ?? null,
@@ -110,6 +121,10 @@ function parseOlderKeys(text: string | undefined): { version: number; secret: st
 }
 
 function olderKeyMistakes(text: string | undefined): string[] {
-  const good = parseOlderKeys(text).every(({ version, secret }) => Number.isInteger(version) && version > 0 && secret.length >= 32);
-  return good ? [] : ['SECRET_KEYS_OLD: must be version:key pairs with keys of 32 characters or more, separated by commas'];
+  const good = parseOlderKeys(text).every(
+    ({ version, secret }) => Number.isInteger(version) && version > 0 && secret.length >= 32,
+  );
+  return good
+    ? []
+    : ['SECRET_KEYS_OLD: must be version:key pairs with keys of 32 characters or more, separated by commas'];
 }

@@ -53,7 +53,8 @@ const openTransaction = new AsyncLocalStorage<{ open: boolean }>();
 
 /** Throws when called inside an open transaction: the outbound http module calls it before every request (invariant). */
 export function assertNoOpenTransaction(): void {
-  if (openTransaction.getStore()?.open) throw new Error('An outside call was made while a database transaction was open.');
+  if (openTransaction.getStore()?.open)
+    throw new Error('An outside call was made while a database transaction was open.');
 }
 
 const statementNames = new Map<string, string>();

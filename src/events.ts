@@ -28,6 +28,14 @@ export async function appendEvent<T extends EventType>(tx: Transaction, event: N
   await tx.query(
     `insert into events (tenant_id, id, type, aggregate_type, aggregate_id, version, payload, occurred_at)
      values (current_tenant(), $1, $2, $3, $4, $5, $6, $7)`,
-    [event.id, event.type, event.aggregateType, event.aggregateId, event.version, JSON.stringify(event.payload), event.occurredAt],
+    [
+      event.id,
+      event.type,
+      event.aggregateType,
+      event.aggregateId,
+      event.version,
+      JSON.stringify(event.payload),
+      event.occurredAt,
+    ],
   );
 }

@@ -71,7 +71,11 @@ export class Gateways {
   }
 
   /** The gateway's methods for this tenant; kept five minutes, because they change by contract and not by the hour. */
-  async methods(tenantId: string, gateway: PaymentGateway, connection: TenantConnection): Promise<Outcome<readonly GatewayMethod[]>> {
+  async methods(
+    tenantId: string,
+    gateway: PaymentGateway,
+    connection: TenantConnection,
+  ): Promise<Outcome<readonly GatewayMethod[]>> {
     const key = `${tenantId}:${gateway}`;
     const now = this.#options.clock.now().getTime();
     const kept = this.#methods.get(key);
@@ -84,12 +88,21 @@ export class Gateways {
     return outcome;
   }
 
-  initiate(gateway: PaymentGateway, connection: TenantConnection, input: InitiateInput): Promise<Outcome<InitiatedPayment>> {
+  initiate(
+    gateway: PaymentGateway,
+    connection: TenantConnection,
+    input: InitiateInput,
+  ): Promise<Outcome<InitiatedPayment>> {
     return this.#client(gateway).initiate(connection, input, { timeoutMs: CALL_TIMEOUT_MS });
   }
 
   /** Asks back. @param budgetMs how long the caller can wait */
-  lookUp(gateway: PaymentGateway, connection: TenantConnection, reference: string, budgetMs: number): Promise<Outcome<GatewayPaymentState>> {
+  lookUp(
+    gateway: PaymentGateway,
+    connection: TenantConnection,
+    reference: string,
+    budgetMs: number,
+  ): Promise<Outcome<GatewayPaymentState>> {
     return this.#client(gateway).lookUp(connection, reference, { timeoutMs: budgetMs });
   }
 
@@ -104,7 +117,9 @@ export class Gateways {
 
   /** What a tenant can enter for this gateway; null where we have no integration with it. */
   credentialNames(gateway: PaymentGateway): readonly string[] | null {
-    return this.#options.integrations.find((integration) => integration.gateway === gateway)?.client.credentialNames ?? null;
+    return (
+      this.#options.integrations.find((integration) => integration.gateway === gateway)?.client.credentialNames ?? null
+    );
   }
 
   /** For GET /health (COM-13). */

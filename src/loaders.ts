@@ -19,7 +19,18 @@ export type UserRow = Omit<UserModel, 'passwordHash'>;
 /** What no field of the graph shows is not read: a page of orders has hundreds of these rows. */
 const UNSHOWN = {
   item: ['tenantId', 'netMinor'],
-  payment: ['tenantId', 'customerId', 'methodId', 'methodKind', 'capturedMinor', 'gatewayKey', 'settledAt', 'nextPollAt', 'pollAttempts', 'version'],
+  payment: [
+    'tenantId',
+    'customerId',
+    'methodId',
+    'methodKind',
+    'capturedMinor',
+    'gatewayKey',
+    'settledAt',
+    'nextPollAt',
+    'pollAttempts',
+    'version',
+  ],
   invoice: ['tenantId', 'customerId', 'document'],
   booking: ['tenantId', 'createdAt', 'version'],
 } as const;
@@ -74,17 +85,35 @@ export function createLoaders(reads: Reader) {
     booking: one<BookingRow>(BOOKING_COLUMNS, 'bookings', 'b'),
     inquiry: one<InquiryModel>(INQUIRY_COLUMNS, 'inquiries', 'q'),
     delivery: one<WebhookDeliveryRow>(DELIVERY_COLUMNS, 'webhook_deliveries', 'd'),
-    itemsOfOrder: many<ItemRow>(ofOrders(SHOWN_ITEM_COLUMNS, 'order_items', 'i', 'i.order_id, i.position'), (row) => row.orderId),
-    paymentsOfOrder: many<PaymentRow>(ofOrders(SHOWN_PAYMENT_COLUMNS, 'payments', 'p', 'p.created_at, p.id'), (row) => row.orderId),
-    bookingsOfOrder: many<BookingRow>(ofOrders(BOOKING_COLUMNS, 'bookings', 'b', 'b.created_at, b.id'), (row) => row.orderId!),
-    invoicesOfOrder: many<InvoiceRow>(ofOrders(INVOICE_COLUMNS, 'invoices', 'v', 'v.issued_at, v.id'), (row) => row.orderId),
+    itemsOfOrder: many<ItemRow>(
+      ofOrders(SHOWN_ITEM_COLUMNS, 'order_items', 'i', 'i.order_id, i.position'),
+      (row) => row.orderId,
+    ),
+    paymentsOfOrder: many<PaymentRow>(
+      ofOrders(SHOWN_PAYMENT_COLUMNS, 'payments', 'p', 'p.created_at, p.id'),
+      (row) => row.orderId,
+    ),
+    bookingsOfOrder: many<BookingRow>(
+      ofOrders(BOOKING_COLUMNS, 'bookings', 'b', 'b.created_at, b.id'),
+      (row) => row.orderId!,
+    ),
+    invoicesOfOrder: many<InvoiceRow>(
+      ofOrders(INVOICE_COLUMNS, 'invoices', 'v', 'v.issued_at, v.id'),
+      (row) => row.orderId,
+    ),
     documentOfInvoice: new DataLoader<string, unknown>(async (ids) => {
-      const rows = await reads.query<{ id: string; document: unknown }>('select v.id, v.document from invoices v where v.tenant_id = current_tenant() and v.id = any($1::uuid[])', [ids]);
+      const rows = await reads.query<{ id: string; document: unknown }>(
+        'select v.id, v.document from invoices v where v.tenant_id = current_tenant() and v.id = any($1::uuid[])',
+        [ids],
+      );
       const found = new Map(rows.map((row) => [row.id, row.document]));
       return ids.map((id) => found.get(id));
     }),
     sealedBodyOfDelivery: new DataLoader<string, Buffer | null>(async (ids) => {
-      const rows = await reads.query<{ id: string; sealed: Buffer | null }>('select d.id, d.body_sealed as sealed from webhook_deliveries d where d.tenant_id = current_tenant() and d.id = any($1::uuid[])', [ids]);
+      const rows = await reads.query<{ id: string; sealed: Buffer | null }>(
+        'select d.id, d.body_sealed as sealed from webhook_deliveries d where d.tenant_id = current_tenant() and d.id = any($1::uuid[])',
+        [ids],
+      );
       const found = new Map(rows.map((row) => [row.id, row.sealed]));
       return ids.map((id) => found.get(id) ?? null);
     }),

@@ -1,10 +1,34 @@
-import { destination as openDestination, pino, stdSerializers, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+import {
+  destination as openDestination,
+  pino,
+  stdSerializers,
+  stdTimeFunctions,
+  type DestinationStream,
+  type Logger,
+} from 'pino';
 
 export type { Logger };
 
 const MASK = '[masked]';
 /** Names whose values never reach a log line, at any depth up to three (OPS-3). */
-const SECRET_NAMES = ['password', 'secret', 'token', 'accessToken', 'refreshToken', 'authorization', 'apiKey', 'api_key', 'hashKey', 'cookie', 'email', 'phone', 'x-api-key', 'connectionString', 'cardNumber', 'body'];
+const SECRET_NAMES = [
+  'password',
+  'secret',
+  'token',
+  'accessToken',
+  'refreshToken',
+  'authorization',
+  'apiKey',
+  'api_key',
+  'hashKey',
+  'cookie',
+  'email',
+  'phone',
+  'x-api-key',
+  'connectionString',
+  'cardNumber',
+  'body',
+];
 const SECRETS: ReadonlySet<string> = new Set(SECRET_NAMES);
 const DEPTH_MAX = 3;
 
@@ -18,12 +42,21 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
     level,
     base: null,
     timestamp: stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }), log: (fields: Record<string, unknown>) => withoutSecrets(fields, DEPTH_MAX) as Record<string, unknown> },
-    serializers: { err: (error: unknown) => (error instanceof Error ? withoutSecrets(stdSerializers.err(error), DEPTH_MAX - 1) : error) },
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      log: (fields: Record<string, unknown>) => withoutSecrets(fields, DEPTH_MAX) as Record<string, unknown>,
+    },
+    serializers: {
+      err: (error: unknown) =>
+        error instanceof Error ? withoutSecrets(stdSerializers.err(error), DEPTH_MAX - 1) : error,
+    },
     // What a child logger is bound to does not pass the formatter.
     redact: { paths: SECRET_NAMES.map((name) => `["${name}"]`), censor: MASK },
   };
-  return pino(options, destination ?? openDestination({ dest: 1, sync: false, minLength: WRITTEN_BYTES, periodicFlush: WRITTEN_EVERY_MS }));
+  return pino(
+    options,
+    destination ?? openDestination({ dest: 1, sync: false, minLength: WRITTEN_BYTES, periodicFlush: WRITTEN_EVERY_MS }),
+  );
 }
 
 /** The value with secrets masked; itself where it holds none. pino's own redaction costs ten times as much for paths with wildcards. */
@@ -31,13 +64,16 @@ function withoutSecrets(value: object, depth: number): object {
   let copy: Record<string, unknown> | null = null;
   for (const [name, inner] of Object.entries(value)) {
     const masked = SECRETS.has(name) ? MASK : maskInside(inner, depth - 1);
-    if (masked !== inner) (copy ??= Array.isArray(value) ? ([...value] as never) : { ...(value as Record<string, unknown>) })[name] = masked;
+    if (masked !== inner)
+      (copy ??= Array.isArray(value) ? ([...value] as never) : { ...(value as Record<string, unknown>) })[name] =
+        masked;
   }
   return copy ?? value;
 }
 
 // Errors are masked when they have become plain objects, by the serializer.
 function maskInside(value: unknown, depth: number): unknown {
-  if (depth <= 0 || typeof value !== 'object' || value === null || value instanceof Date || value instanceof Error) return value;
+  if (depth <= 0 || typeof value !== 'object' || value === null || value instanceof Date || value instanceof Error)
+    return value;
   return withoutSecrets(value, depth);
 }

@@ -40,8 +40,22 @@ export interface OperationHandle {
 
 /** A refusal that says nothing lasting about the operation: the same key may try again. */
 const PASSING: ReadonlySet<ErrorCode> = new Set([
-  'UNAUTHENTICATED', 'FORBIDDEN', 'RATE_LIMITED', 'QUERY_TOO_COSTLY', 'OVERLOADED', 'DEADLINE_EXCEEDED', 'OPERATION_IN_FLIGHT',
-  'IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_INPUT_MISMATCH', 'PAYMENT_PENDING', 'DECRYPTION_FAILED', 'CREDENTIALS_MISSING', 'GATEWAY_UNAVAILABLE', 'PROVIDER_UNAVAILABLE', 'CIRCUIT_OPEN', 'INTERNAL',
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'RATE_LIMITED',
+  'QUERY_TOO_COSTLY',
+  'OVERLOADED',
+  'DEADLINE_EXCEEDED',
+  'OPERATION_IN_FLIGHT',
+  'IDEMPOTENCY_KEY_REUSED',
+  'IDEMPOTENCY_INPUT_MISMATCH',
+  'PAYMENT_PENDING',
+  'DECRYPTION_FAILED',
+  'CREDENTIALS_MISSING',
+  'GATEWAY_UNAVAILABLE',
+  'PROVIDER_UNAVAILABLE',
+  'CIRCUIT_OPEN',
+  'INTERNAL',
 ]);
 const LEASE_MS = 60_000;
 const WAIT_STEP_MS = 40;
@@ -154,7 +168,10 @@ class Claim implements OperationHandle {
     return this.#ctx.app.db.write(this.#ctx.scope, async (tx) => {
       const inquiryId = await work(tx);
       await this.#update(tx, 'UNKNOWN', null, []);
-      await tx.query('update operations set inquiry_id = $3 where tenant_id = current_tenant() and actor = $1 and key = $2', [...this.#id(), inquiryId]);
+      await tx.query(
+        'update operations set inquiry_id = $3 where tenant_id = current_tenant() and actor = $1 and key = $2',
+        [...this.#id(), inquiryId],
+      );
       return inquiryId;
     });
   }
@@ -169,9 +186,16 @@ class Claim implements OperationHandle {
         throw new AppError('OUTCOME_UNKNOWN', 'What became of this is being looked up. Ask operation(key) for it.');
       }
       const failure = row?.status === 'FAILED' ? row.user_errors[0] : undefined;
-      if (failure) throw new AppError(failure.code, failure.message, { ...(failure.field && { field: failure.field }), ...(failure.details && { details: failure.details }) });
+      if (failure)
+        throw new AppError(failure.code, failure.message, {
+          ...(failure.field && { field: failure.field }),
+          ...(failure.details && { details: failure.details }),
+        });
       if (this.#ctx.app.clock.now().getTime() + waitMs > this.#ctx.deadlineAtMs) {
-        throw new AppError('OPERATION_IN_FLIGHT', 'The first request with this key is still being worked on. Please ask again shortly.');
+        throw new AppError(
+          'OPERATION_IN_FLIGHT',
+          'The first request with this key is still being worked on. Please ask again shortly.',
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
@@ -181,7 +205,10 @@ class Claim implements OperationHandle {
   async isAnothers(): Promise<boolean> {
     if (this.claimed) return false;
     const rows = await this.#ctx.app.db.read(this.#ctx.scope, (tx) =>
-      tx.query(`${SELECT} and not (status = 'FAILED' and user_errors = '[]') and (status <> 'IN_FLIGHT' or lease_until > $3)`, [...this.#id(), this.#now()]),
+      tx.query(
+        `${SELECT} and not (status = 'FAILED' and user_errors = '[]') and (status <> 'IN_FLIGHT' or lease_until > $3)`,
+        [...this.#id(), this.#now()],
+      ),
     );
     return rows.length > 0;
   }
@@ -203,7 +230,13 @@ class Claim implements OperationHandle {
   }
 
   async #claim(tx: Transaction): Promise<boolean> {
-    const taken = await tx.query(CLAIM, [...this.#id(), this.#mutation, JSON.stringify(this.#fingerprint), this.#now(), this.#leaseEnd()]);
+    const taken = await tx.query(CLAIM, [
+      ...this.#id(),
+      this.#mutation,
+      JSON.stringify(this.#fingerprint),
+      this.#now(),
+      this.#leaseEnd(),
+    ]);
     return taken.length > 0;
   }
 
@@ -212,7 +245,12 @@ class Claim implements OperationHandle {
     return done;
   }
 
-  async #update(tx: Transaction, status: OperationRow['status'], about: Done | null, errors: readonly UserErrorShape[]): Promise<void> {
+  async #update(
+    tx: Transaction,
+    status: OperationRow['status'],
+    about: Done | null,
+    errors: readonly UserErrorShape[],
+  ): Promise<void> {
     await tx.query(
       `update operations set status = $3::operation_status, result_type = coalesce($4, result_type), result_id = coalesce($5, result_id), user_errors = $6,
          finished_at = case when $3::operation_status = 'IN_FLIGHT' then null else $7::timestamptz end

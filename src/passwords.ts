@@ -27,7 +27,22 @@ const FAILURE_MS = 500;
 export const PASSWORD_CHARACTERS_MAX = 256;
 /** Existing accounts have passwords from 8 characters (decisions.md, "Keys, tokens, origins, people"). */
 const PASSWORD_CHARACTERS_MIN = 8;
-const COMMON = new Set(['password', 'password1', 'passw0rd', '12345678', '123456789', '1234567890', 'qwertyui', 'qwerty123', 'iloveyou', '11111111', '00000000', 'abcd1234', 'letmein1', 'admin123']);
+const COMMON = new Set([
+  'password',
+  'password1',
+  'passw0rd',
+  '12345678',
+  '123456789',
+  '1234567890',
+  'qwertyui',
+  'qwerty123',
+  'iloveyou',
+  '11111111',
+  '00000000',
+  'abcd1234',
+  'letmein1',
+  'admin123',
+]);
 
 export function isImportableHash(stored: string): boolean {
   return BCRYPT_FORM.test(stored) || stored.startsWith('$argon2id$');
@@ -40,7 +55,8 @@ export function checkNewPassword(password: string, email: string, field: readonl
 }
 
 function weakness(password: string, email: string): string | null {
-  if (password.length < PASSWORD_CHARACTERS_MIN) return `A password needs ${PASSWORD_CHARACTERS_MIN} characters or more.`;
+  if (password.length < PASSWORD_CHARACTERS_MIN)
+    return `A password needs ${PASSWORD_CHARACTERS_MIN} characters or more.`;
   if (password.length > PASSWORD_CHARACTERS_MAX) return `A password has ${PASSWORD_CHARACTERS_MAX} characters at most.`;
   const lower = password.toLowerCase();
   if (lower === email || lower === email.split('@')[0]) return 'A password must not be the email address.';
@@ -65,7 +81,10 @@ export function createPasswords(clock: Clock, failureMs: number = FAILURE_MS): P
     verify: async (stored, password) => {
       const startedAtMs = clock.now().getTime();
       const matches = password.length <= PASSWORD_CHARACTERS_MAX && (await check(stored, password));
-      if (!matches) await new Promise((resolve) => setTimeout(resolve, Math.max(0, startedAtMs + failureMs - clock.now().getTime())));
+      if (!matches)
+        await new Promise((resolve) =>
+          setTimeout(resolve, Math.max(0, startedAtMs + failureMs - clock.now().getTime())),
+        );
       return { matches, outdated: matches && BCRYPT_FORM.test(stored ?? '') };
     },
   };
@@ -77,7 +96,10 @@ function createGate(): <T>(work: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   return async (work) => {
     if (running >= RUNNING_MAX) {
-      if (waiting.length >= WAITING_MAX) throw new AppError('OVERLOADED', 'The service is busy. Please try again shortly.', { log: 'Too many passwords wait to be checked' });
+      if (waiting.length >= WAITING_MAX)
+        throw new AppError('OVERLOADED', 'The service is busy. Please try again shortly.', {
+          log: 'Too many passwords wait to be checked',
+        });
       await new Promise<void>((resolve) => waiting.push(resolve));
     } else {
       running += 1;

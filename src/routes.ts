@@ -46,14 +46,22 @@ interface ReturnTicket {
   readonly outcome: 'success' | 'failure' | 'pending';
 }
 
-const RETURN_WORDS = { success: 'Thank you. Your payment is being confirmed.', failure: 'The payment did not go through. You can try again.', pending: 'Your payment is waiting to be completed.' };
+const RETURN_WORDS = {
+  success: 'Thank you. Your payment is being confirmed.',
+  failure: 'The payment did not go through. You can try again.',
+  pending: 'Your payment is waiting to be completed.',
+};
 
 /** POST|GET /pay/return/{gateway}/{tenantSlug}: proves nothing, and brings the customer back to the shop's own page. */
 export async function payReturn(app: App, request: RouteRequest): Promise<RouteAnswer> {
   const ticket = app.vault.verify<ReturnTicket>('return', request.query.get('token') ?? '', app.clock.now());
   if (!ticket) return NOT_FOUND;
   if (ticket.returnUrl === null) {
-    return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: RETURN_WORDS[ticket.outcome] };
+    return {
+      status: 200,
+      headers: { 'content-type': 'text/plain; charset=utf-8' },
+      body: RETURN_WORDS[ticket.outcome],
+    };
   }
   const target = new URL(ticket.returnUrl);
   target.searchParams.set('payment', ticket.outcome);
@@ -66,10 +74,17 @@ export type RenderInvoice = (document: InvoiceDocument) => Uint8Array | Promise<
 /** GET /invoices/{id}.pdf?token=... (COM-11). The token says which tenant's invoice may be read, and until when. */
 export async function invoicePdf(app: App, render: RenderInvoice, request: RouteRequest): Promise<RouteAnswer> {
   const id = request.params['id'] ?? '';
-  const ticket = app.vault.verify<{ tenantId: string; id: string }>('invoice', request.query.get('token') ?? '', app.clock.now());
+  const ticket = app.vault.verify<{ tenantId: string; id: string }>(
+    'invoice',
+    request.query.get('token') ?? '',
+    app.clock.now(),
+  );
   if (!ticket || ticket.id !== id || !isUuid(ticket.tenantId)) return NOT_FOUND;
   const invoice = await app.db.read({ tenantId: ticket.tenantId, customerId: null }, (tx) =>
-    tx.maybeOne<{ number: string; document: InvoiceDocument }>('select number, document from invoices where tenant_id = current_tenant() and id = $1', [id]),
+    tx.maybeOne<{ number: string; document: InvoiceDocument }>(
+      'select number, document from invoices where tenant_id = current_tenant() and id = $1',
+      [id],
+    ),
   );
   if (!invoice) return NOT_FOUND;
   return {

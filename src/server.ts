@@ -21,7 +21,9 @@ export interface RunningServer {
 /** The HTTP side of a process: the graph over HTTP, WebSocket and server-sent events, and what stands beside it. */
 export async function startServer(app: App): Promise<RunningServer> {
   const { vault } = app;
-  const engine = new Engine(app, schema, (head, tenantId) => encodeCursor(vault, { tenantId, epoch: head.epoch }, head));
+  const engine = new Engine(app, schema, (head, tenantId) =>
+    encodeCursor(vault, { tenantId, epoch: head.epoch }, head),
+  );
   const renderer = createInvoiceRenderer();
   const http = createHttpServer({
     app,
@@ -46,7 +48,9 @@ export async function startServer(app: App): Promise<RunningServer> {
     metrics: createLiveMetrics(app.metrics),
   });
   live.attach(http.server);
-  http.serveEventStreams((request, response, params, asker) => live.handleEventStream(request, response, params, asker));
+  http.serveEventStreams((request, response, params, asker) =>
+    live.handleEventStream(request, response, params, asker),
+  );
   const port = await http.listen(app.config.port, app.config.host);
   return {
     port,

@@ -16,7 +16,13 @@ const OFF: Tracing = { enabled: false, span: (_name, _attributes, work) => work(
 /** Traces to an OTLP endpoint over HTTP where one is configured. The packages are loaded only then. */
 export async function createTracing(endpoint: string | null, serviceName: string): Promise<Tracing> {
   if (endpoint === null) return OFF;
-  const [{ context, SpanStatusCode }, { AsyncLocalStorageContextManager }, { TracerProvider, BatchSpanProcessor }, { OTLPTraceExporter }, { resourceFromAttributes }] = await Promise.all([
+  const [
+    { context, SpanStatusCode },
+    { AsyncLocalStorageContextManager },
+    { TracerProvider, BatchSpanProcessor },
+    { OTLPTraceExporter },
+    { resourceFromAttributes },
+  ] = await Promise.all([
     import('@opentelemetry/api'),
     import('@opentelemetry/context-async-hooks'),
     import('@opentelemetry/sdk-trace'),

@@ -55,7 +55,8 @@ export function createVault(options: VaultOptions): Vault {
   const fingerprintKey = keys.get(masters[0]!.version)!.fingerprint;
   return {
     masterKeyVersion: current,
-    seal: (plaintext, context) => seal(keys.get(current)!.wrap, current, options.randomBytes, Buffer.from(plaintext), context),
+    seal: (plaintext, context) =>
+      seal(keys.get(current)!.wrap, current, options.randomBytes, Buffer.from(plaintext), context),
     open: (sealed, context) => open(keys, Buffer.from(sealed), context),
     fingerprint: (text) => createHmac('sha256', fingerprintKey).update(text).digest('base64url'),
     sign: (purpose, payload, expiresAt) => sign(keys.get(current)!.sign, current, purpose, payload, expiresAt),
@@ -70,13 +71,23 @@ function deriveKeys(secret: string): Keys {
 }
 
 // Layout: format, master key version (4), wrapped data key (nonce, key, tag), value (nonce, ciphertext, tag).
-function seal(master: Buffer, version: number, randomBytes: (size: number) => Buffer, plaintext: Buffer, context: string): Buffer {
+function seal(
+  master: Buffer,
+  version: number,
+  randomBytes: (size: number) => Buffer,
+  plaintext: Buffer,
+  context: string,
+): Buffer {
   const header = Buffer.alloc(HEADER_BYTES);
   header.writeUInt8(FORMAT, 0);
   header.writeUInt32BE(version, 1);
   const bound = Buffer.concat([header, Buffer.from(context)]);
   const dataKey = randomBytes(KEY_BYTES);
-  return Buffer.concat([header, encrypt(master, randomBytes(NONCE_BYTES), dataKey, bound), encrypt(dataKey, randomBytes(NONCE_BYTES), plaintext, bound)]);
+  return Buffer.concat([
+    header,
+    encrypt(master, randomBytes(NONCE_BYTES), dataKey, bound),
+    encrypt(dataKey, randomBytes(NONCE_BYTES), plaintext, bound),
+  ]);
 }
 
 function open(keys: ReadonlyMap<number, Keys>, sealed: Buffer, context: string): Buffer {
@@ -85,13 +96,18 @@ function open(keys: ReadonlyMap<number, Keys>, sealed: Buffer, context: string):
   }
   const version = sealed.readUInt32BE(1);
   const master = keys.get(version);
-  if (!master) throw decryptionFailed(`Master key ${version} is not at hand. Name it in SECRET_KEYS_OLD, or enter the credential again.`);
+  if (!master)
+    throw decryptionFailed(
+      `Master key ${version} is not at hand. Name it in SECRET_KEYS_OLD, or enter the credential again.`,
+    );
   const bound = Buffer.concat([sealed.subarray(0, HEADER_BYTES), Buffer.from(context)]);
   try {
     const dataKey = decrypt(master.wrap, sealed.subarray(HEADER_BYTES, HEADER_BYTES + WRAPPED_BYTES), bound);
     return decrypt(dataKey, sealed.subarray(HEADER_BYTES + WRAPPED_BYTES), bound);
   } catch {
-    throw decryptionFailed(`The value does not open under master key ${version}. Check SECRET_KEY, or enter the credential again.`);
+    throw decryptionFailed(
+      `The value does not open under master key ${version}. Check SECRET_KEY, or enter the credential again.`,
+    );
   }
 }
 
@@ -123,12 +139,18 @@ function sign(key: Buffer, version: number, purpose: string, payload: object, ex
   return `${body}.${mac(key, purpose, body).toString('base64url')}`;
 }
 
-function verify<T extends object>(keys: ReadonlyMap<number, Keys>, purpose: string, token: string, now: Date): T | null {
+function verify<T extends object>(
+  keys: ReadonlyMap<number, Keys>,
+  purpose: string,
+  token: string,
+  now: Date,
+): T | null {
   const [version, content, signature, ...rest] = token.length > SIGNED_CHARACTERS_MAX ? [] : token.split('.');
   if (!version || !content || !signature || rest.length > 0) return null;
   const key = /^[1-9]\d{0,9}$/.test(version) ? keys.get(Number(version)) : undefined;
   const given = Buffer.from(signature, 'base64url');
-  if (!key || given.length !== 32 || !timingSafeEqual(given, mac(key.sign, purpose, `${version}.${content}`))) return null;
+  if (!key || given.length !== 32 || !timingSafeEqual(given, mac(key.sign, purpose, `${version}.${content}`)))
+    return null;
   const signed = JSON.parse(Buffer.from(content, 'base64url').toString()) as Signed;
   return signed.e !== null && signed.e <= now.getTime() ? null : (signed.p as T);
 }

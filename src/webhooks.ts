@@ -6,7 +6,10 @@ import type { PaymentGateway, WebhookVerdict } from './generated/prisma/enums.ts
 import type { GatewayClaim, GatewayPaymentState, IncomingWebhook, WebhookReading } from './integrations/contract.ts';
 import { settle } from './resolvers/settlement.ts';
 
-export type Receiving = Pick<App, 'clock' | 'newId' | 'db' | 'journal' | 'log' | 'gateways' | 'vault' | 'metrics' | 'config' | 'jobs'>;
+export type Receiving = Pick<
+  App,
+  'clock' | 'newId' | 'db' | 'journal' | 'log' | 'gateways' | 'vault' | 'metrics' | 'config' | 'jobs'
+>;
 
 /** What is answered to the gateway. */
 export interface WebhookAnswer {
@@ -21,17 +24,30 @@ const REJECTED_KEPT_PER_MINUTE = 100;
  * A gateway's webhook (COM-7, COM-8; decisions.md, "Webhooks"): stored, signature, dedupe, the gateway asked back, settled, answered.
  * Nothing a body says about money is believed. @throws where the delivery can't be stored, so that the gateway comes again
  */
-export async function receiveWebhook(app: Receiving, gatewaySlug: string, tenantSlug: string, incoming: IncomingWebhook): Promise<WebhookAnswer> {
+export async function receiveWebhook(
+  app: Receiving,
+  gatewaySlug: string,
+  tenantSlug: string,
+  incoming: IncomingWebhook,
+): Promise<WebhookAnswer> {
   const gateway = app.gateways.bySlug(gatewaySlug);
   if (!gateway) return NOT_FOUND;
   const [found] = await app.db.lookUp<{ id: string | null }>('select find_tenant($1) as id', [tenantSlug]);
   if (!found?.id) return NOT_FOUND;
   const connection = await app.gateways.connect(found.id, gateway);
   if (!connection) return NOT_FOUND;
-  const delivery = { scope: { tenantId: found.id, customerId: null }, gateway, connection, incoming, id: app.newId(), receivedAt: app.clock.now() };
+  const delivery = {
+    scope: { tenantId: found.id, customerId: null },
+    gateway,
+    connection,
+    incoming,
+    id: app.newId(),
+    receivedAt: app.clock.now(),
+  };
   // Reading is pure; it comes first only so that a flood of rubbish can be counted instead of kept.
   const reading = app.gateways.readWebhook(gateway, connection, incoming);
-  const answer = reading.verdict === 'OK' ? await take(app, delivery, reading.claim) : await refuse(app, delivery, reading);
+  const answer =
+    reading.verdict === 'OK' ? await take(app, delivery, reading.claim) : await refuse(app, delivery, reading);
   app.metrics.webhooks.inc({ gateway: gatewaySlug, verdict: String(answer.body['verdict']) });
   return answer;
 }
@@ -49,7 +65,11 @@ interface Delivery extends StoredDelivery {
   readonly incoming: IncomingWebhook;
 }
 
-async function refuse(app: Receiving, delivery: Delivery, reading: Exclude<WebhookReading, { verdict: 'OK' }>): Promise<WebhookAnswer> {
+async function refuse(
+  app: Receiving,
+  delivery: Delivery,
+  reading: Exclude<WebhookReading, { verdict: 'OK' }>,
+): Promise<WebhookAnswer> {
   await app.db.write(delivery.scope, async (tx) => {
     const minute = new Date(Math.floor(app.clock.now().getTime() / 60_000) * 60_000);
     const { kept } = await tx.one<{ kept: number }>(
@@ -58,11 +78,27 @@ async function refuse(app: Receiving, delivery: Delivery, reading: Exclude<Webho
        returning case when counted <= $2 then counted else $2 + 1 end as kept`,
       [minute, REJECTED_KEPT_PER_MINUTE],
     );
-    if (kept <= REJECTED_KEPT_PER_MINUTE) await store(app, tx, delivery, { verdict: reading.verdict, detail: reading.detail, claim: null, paymentId: null });
+    if (kept <= REJECTED_KEPT_PER_MINUTE)
+      await store(app, tx, delivery, {
+        verdict: reading.verdict,
+        detail: reading.detail,
+        claim: null,
+        paymentId: null,
+      });
   });
-  app.log.warn({ tenant: delivery.scope.tenantId, gateway: delivery.gateway, verdict: reading.verdict, detail: reading.detail }, 'webhook refused');
+  app.log.warn(
+    { tenant: delivery.scope.tenantId, gateway: delivery.gateway, verdict: reading.verdict, detail: reading.detail },
+    'webhook refused',
+  );
   const status = reading.verdict === 'BAD_SIGNATURE' ? 401 : 400;
-  return { status, body: { status: 'refused', verdict: reading.verdict, error: { code: reading.verdict, message: 'This delivery was not accepted.' } } };
+  return {
+    status,
+    body: {
+      status: 'refused',
+      verdict: reading.verdict,
+      error: { code: reading.verdict, message: 'This delivery was not accepted.' },
+    },
+  };
 }
 
 async function take(app: Receiving, delivery: Delivery, claim: GatewayClaim): Promise<WebhookAnswer> {
@@ -92,7 +128,11 @@ export interface FoundPayment {
  * gateway echoes it: within this tenant only. Three seeks, because one condition with "or" reads every payment of the tenant,
  * as "is null" reads every one that has no reference.
  */
-export async function findPayment(tx: Transaction, gateway: PaymentGateway, claim: GatewayClaim): Promise<FoundPayment | null> {
+export async function findPayment(
+  tx: Transaction,
+  gateway: PaymentGateway,
+  claim: GatewayClaim,
+): Promise<FoundPayment | null> {
   const rows = await tx.query<FoundPayment>(
     `select f.id, f.gateway_reference as "gatewayReference" from (
        select 1 as place, p.* from payments p where p.tenant_id = current_tenant() and p.reference_code = $3 and p.gateway = $1::payment_gateway
@@ -110,7 +150,12 @@ function uuidOrNull(text: string | null): string | null {
   return text !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? text : null;
 }
 
-async function firstVerdict(tx: Transaction, delivery: Delivery, claim: GatewayClaim, payment: FoundPayment | null): Promise<WebhookVerdict> {
+async function firstVerdict(
+  tx: Transaction,
+  delivery: Delivery,
+  claim: GatewayClaim,
+  payment: FoundPayment | null,
+): Promise<WebhookVerdict> {
   if (!payment) return 'UNKNOWN_PAYMENT';
   const before = await tx.query(
     `select 1 from webhook_deliveries
@@ -168,7 +213,12 @@ const HEADERS_MAX = 64;
 
 function shownHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   const shown = Object.entries(headers).slice(0, HEADERS_MAX);
-  return Object.fromEntries(shown.map(([name, value]) => [name.toLowerCase(), MASKED_HEADERS.test(name.toLowerCase()) ? '[masked]' : value.slice(0, 1000)]));
+  return Object.fromEntries(
+    shown.map(([name, value]) => [
+      name.toLowerCase(),
+      MASKED_HEADERS.test(name.toLowerCase()) ? '[masked]' : value.slice(0, 1000),
+    ]),
+  );
 }
 
 /** What the gateway said when asked back. */
@@ -181,19 +231,36 @@ export interface AskedBack {
 }
 
 /** Asks within the budget, by the payment's own reference; only where it has none by the delivery's. */
-export async function askBack(app: Receiving, delivery: StoredDelivery, claim: GatewayClaim, payment: FoundPayment): Promise<AskedBack> {
+export async function askBack(
+  app: Receiving,
+  delivery: StoredDelivery,
+  claim: GatewayClaim,
+  payment: FoundPayment,
+): Promise<AskedBack> {
   const reference = payment.gatewayReference ?? claim.gatewayReference;
   if (reference === null) return { fact: null, silent: true, strange: false };
-  const asked = await app.gateways.lookUp(delivery.gateway, delivery.connection, reference, app.config.webhookConfirmBudgetMs);
+  const asked = await app.gateways.lookUp(
+    delivery.gateway,
+    delivery.connection,
+    reference,
+    app.config.webhookConfirmBudgetMs,
+  );
   if (asked.kind !== 'done') return { fact: null, silent: true, strange: false };
   // Only the invoice that carries our own id is ours, when the gateway's id was not known to us yet (an orphan of a lost answer).
   const foreign = payment.gatewayReference === null && asked.value.paymentId !== payment.id;
   return { fact: foreign ? null : asked.value, silent: false, strange: foreign && asked.value.paymentId !== null };
 }
 
-async function process(app: Receiving, delivery: StoredDelivery, claim: GatewayClaim, payment: FoundPayment): Promise<DeliveryOutcome> {
+async function process(
+  app: Receiving,
+  delivery: StoredDelivery,
+  claim: GatewayClaim,
+  payment: FoundPayment,
+): Promise<DeliveryOutcome> {
   const asked = await askBack(app, delivery, claim, payment);
-  const outcome = await app.db.write(delivery.scope, (tx) => settleDelivery(app, tx, delivery, { claim, payment, asked }));
+  const outcome = await app.db.write(delivery.scope, (tx) =>
+    settleDelivery(app, tx, delivery, { claim, payment, asked }),
+  );
   app.journal.wake();
   return outcome;
 }
@@ -211,14 +278,28 @@ export async function settleDelivery(
   delivery: StoredDelivery,
   { claim, payment, asked }: { claim: GatewayClaim; payment: FoundPayment; asked: AskedBack },
 ): Promise<DeliveryOutcome> {
-  if (asked.strange) return writeVerdict(app, tx, delivery, { verdict: 'MISMATCH', note: 'The gateway knows this invoice as another payment.', open: false });
-  const decision = await settle(tx, app, { paymentId: payment.id, claim, fact: asked.fact, amountRule: delivery.connection.amountRule });
+  if (asked.strange)
+    return writeVerdict(app, tx, delivery, {
+      verdict: 'MISMATCH',
+      note: 'The gateway knows this invoice as another payment.',
+      open: false,
+    });
+  const decision = await settle(tx, app, {
+    paymentId: payment.id,
+    claim,
+    fact: asked.fact,
+    amountRule: delivery.connection.amountRule,
+  });
   const orphan = payment.gatewayReference === null;
   if (asked.fact && orphan) await adopt(tx, payment.id, asked.fact.gatewayReference);
   if (decision.verdict === 'UNCONFIRMED') await askAgain(app, tx, payment.id);
   else if (claim.kind === 'PAID' && decision.verdict === 'MISMATCH') await askSoon(app, tx, payment.id);
-  const open = orphan && asked.silent && decision.verdict === 'UNCONFIRMED' && claim.gatewayReference !== null
-    && app.clock.now().getTime() - delivery.receivedAt.getTime() < OPEN_AT_MOST_MS;
+  const open =
+    orphan &&
+    asked.silent &&
+    decision.verdict === 'UNCONFIRMED' &&
+    claim.gatewayReference !== null &&
+    app.clock.now().getTime() - delivery.receivedAt.getTime() < OPEN_AT_MOST_MS;
   return writeVerdict(app, tx, delivery, { verdict: decision.verdict, note: decision.note, open });
 }
 
@@ -290,14 +371,18 @@ export async function resumeDelivery(app: Receiving, scope: Scope, id: string): 
   const gateway = open.source.toUpperCase() as PaymentGateway;
   const connection = await app.gateways.connect(scope.tenantId, gateway);
   const body = open.sealed && app.vault.open(open.sealed, bodyContext(scope.tenantId, id));
-  const reading = connection && body ? app.gateways.readWebhook(gateway, connection, { headers: open.headers, body }) : null;
+  const reading =
+    connection && body ? app.gateways.readWebhook(gateway, connection, { headers: open.headers, body }) : null;
   const claim = reading?.verdict === 'OK' ? reading.claim : null;
   const payment = claim && (await app.db.read(scope, (tx) => findPayment(tx, gateway, claim)));
   if (!connection || !claim || !payment) {
     const verdict = reading && reading.verdict !== 'OK' ? reading.verdict : 'UNCONFIRMED';
-    await app.db.write(scope, (tx) => writeVerdict(app, tx, { id }, { verdict, note: 'It could not be read again.', open: false }));
+    await app.db.write(scope, (tx) =>
+      writeVerdict(app, tx, { id }, { verdict, note: 'It could not be read again.', open: false }),
+    );
     return;
   }
   const outcome = await process(app, { id, scope, gateway, connection, receivedAt: open.receivedAt }, claim, payment);
-  if (outcome.open) throw new AppError('GATEWAY_UNAVAILABLE', 'The gateway does not answer about a delivery; it is asked again.');
+  if (outcome.open)
+    throw new AppError('GATEWAY_UNAVAILABLE', 'The gateway does not answer about a delivery; it is asked again.');
 }

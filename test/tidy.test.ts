@@ -17,7 +17,13 @@ function filesBelow(folder: string, ending: RegExp): string[] {
 
 const sources = filesBelow('src', /\.ts$/);
 const tests = filesBelow('test', /\.ts$/);
-const everything = [...sources, ...tests, ...filesBelow('bench', /\.ts$/), ...filesBelow('scripts', /\.(ts|mjs)$/), ...filesBelow('prisma', /\.ts$/)];
+const everything = [
+  ...sources,
+  ...tests,
+  ...filesBelow('bench', /\.ts$/),
+  ...filesBelow('scripts', /\.(ts|mjs)$/),
+  ...filesBelow('prisma', /\.ts$/),
+];
 const texts = new Map(everything.map((file) => [file, readFileSync(path.join(root, file), 'utf8')]));
 const textOf = (file: string): string => texts.get(file) ?? '';
 
@@ -35,7 +41,9 @@ function importsOf(file: string): string[] {
 
 const LINES_MAX = 400;
 test(`no file is longer than ${LINES_MAX} lines`, () => {
-  const long = everything.map((file) => `${file}: ${textOf(file).split('\n').length}`).filter((row) => Number(row.split(': ')[1]) > LINES_MAX);
+  const long = everything
+    .map((file) => `${file}: ${textOf(file).split('\n').length}`)
+    .filter((row) => Number(row.split(': ')[1]) > LINES_MAX);
   expect(long, 'Look for a seam and split the file at it.').toEqual([]);
 });
 
@@ -51,7 +59,10 @@ function longFunctions(file: string): string[] {
   const lines = textOf(file).split('\n');
   const found: string[] = [];
   lines.forEach((line, start) => {
-    const head = /^(\s*)(?:export )?(?:async )?function\*? (\w+)|^(\s+)(?:private |static |async |override |get |set )*#?(\w+)\([^)]*\)[^;{]*\{$/.exec(line);
+    const head =
+      /^(\s*)(?:export )?(?:async )?function\*? (\w+)|^(\s+)(?:private |static |async |override |get |set )*#?(\w+)\([^)]*\)[^;{]*\{$/.exec(
+        line,
+      );
     if (!head) return;
     const indent = head[1] ?? head[3] ?? '';
     const end = lines.findIndex((later, index) => index > start && (later === `${indent}}` || later === `${indent}},`));
@@ -69,16 +80,30 @@ test('no file is called utils, helpers, common, manager or service', () => {
 /** What a folder may not import, and why. Imports go one way: main, app, schema/jobs/webhooks, resolvers, domain, integrations. */
 const IMPORT_RULES: readonly { from: RegExp; never: RegExp; why: string }[] = [
   { from: /^src\/domain\//, never: /^src\/(?!domain\/|errors\.ts)/, why: 'The domain is pure: hand the value in.' },
-  { from: /^src\/integrations\//, never: /^src\/(?!integrations\/|domain\/|errors\.ts|clock\.ts)/, why: 'An integration talks to its vendor and knows nothing of us.' },
-  { from: /^src\/resolvers\//, never: /^src\/(schema|graphql|http|live|launch)\/|^src\/(app|main|http)\.ts/, why: 'Verbs do not know who shows them.' },
-  { from: /^src\/schema\//, never: /^src\/(app|main|http|db|integrations|launch|live)(\/|\.ts)/, why: 'The schema says what there is; verbs in src/resolvers do it.' },
+  {
+    from: /^src\/integrations\//,
+    never: /^src\/(?!integrations\/|domain\/|errors\.ts|clock\.ts)/,
+    why: 'An integration talks to its vendor and knows nothing of us.',
+  },
+  {
+    from: /^src\/resolvers\//,
+    never: /^src\/(schema|graphql|http|live|launch)\/|^src\/(app|main|http)\.ts/,
+    why: 'Verbs do not know who shows them.',
+  },
+  {
+    from: /^src\/schema\//,
+    never: /^src\/(app|main|http|db|integrations|launch|live)(\/|\.ts)/,
+    why: 'The schema says what there is; verbs in src/resolvers do it.',
+  },
   { from: /^src\/(?!main\.ts|launch\/|cli)/, never: /^src\/(main\.ts|launch\/)/, why: 'Only the launcher launches.' },
 ];
 
 test('imports go one way', () => {
   const wrong = sources.flatMap((file) =>
     IMPORT_RULES.filter((rule) => rule.from.test(file)).flatMap((rule) =>
-      importsOf(file).filter((target) => rule.never.test(target) && !isTypeOnly(file, target)).map((target) => `${file} imports ${target}. ${rule.why}`),
+      importsOf(file)
+        .filter((target) => rule.never.test(target) && !isTypeOnly(file, target))
+        .map((target) => `${file} imports ${target}. ${rule.why}`),
     ),
   );
   expect(wrong).toEqual([]);
@@ -87,29 +112,58 @@ test('imports go one way', () => {
 // A type costs nothing at run time and binds nobody's order of loading.
 function isTypeOnly(file: string, target: string): boolean {
   const name = path.posix.basename(target).replaceAll('.', '\\.');
-  return new RegExp(`import type [^;]*/${name}'`).test(codeOf(file)) && !new RegExp(`import (?!type)[^;]*/${name}'`).test(codeOf(file));
+  return (
+    new RegExp(`import type [^;]*/${name}'`).test(codeOf(file)) &&
+    !new RegExp(`import (?!type)[^;]*/${name}'`).test(codeOf(file))
+  );
 }
 
 test('simulators import nothing of the client, wire or map they are called by', () => {
   const wrong = sources
     .filter((file) => /simulator/.test(file))
-    .flatMap((file) => importsOf(file).filter((target) => /\/(client|wire|map|signature|webhook)\.ts$|integrations\/contract\.ts$/.test(target)).map((target) => `${file} imports ${target}`));
+    .flatMap((file) =>
+      importsOf(file)
+        .filter((target) => /\/(client|wire|map|signature|webhook)\.ts$|integrations\/contract\.ts$/.test(target))
+        .map((target) => `${file} imports ${target}`),
+    );
   expect(wrong, 'A simulator is written from the specification, or it only mirrors our mistakes.').toEqual([]);
 });
 
 /** Calls that only certain files may make. */
 const BANNED_CALLS: readonly { call: RegExp; allowed: RegExp; instead: string }[] = [
-  { call: /process\.env/, allowed: /^src\/(main|cli)\.ts|^src\/(launch|cli)\/|^src\/integrations\/simulators\.ts/, instead: 'Read it in config.ts and hand it in.' },
-  { call: /Date\.now\(|new Date\(\)/, allowed: /^src\/(app|main|cli)\.ts|^src\/(launch|cli)\/|^src\/integrations\/simulators\.ts/, instead: 'Use the injected clock.' },
+  {
+    call: /process\.env/,
+    allowed: /^src\/(main|cli)\.ts|^src\/(launch|cli)\/|^src\/integrations\/simulators\.ts/,
+    instead: 'Read it in config.ts and hand it in.',
+  },
+  {
+    call: /Date\.now\(|new Date\(\)/,
+    allowed: /^src\/(app|main|cli)\.ts|^src\/(launch|cli)\/|^src\/integrations\/simulators\.ts/,
+    instead: 'Use the injected clock.',
+  },
   { call: /Math\.random/, allowed: /^src\/app\.ts/, instead: 'Randomness is injected in app.ts.' },
-  { call: /(?<![.\w])fetch\(/, allowed: /^src\/(integrations\/http\.ts|launch\/|cli\/)/, instead: 'Outside calls go through integrations/http.ts.' },
-  { call: /console\.(log|error|warn)/, allowed: /^src\/(main\.ts|launch\/|cli)/, instead: 'Use the logger of the context.' },
-  { call: /\benum \w+ \{|\bnamespace \w+ \{/, allowed: /^$/, instead: 'Types must be erasable: use a union or a const object.' },
+  {
+    call: /(?<![.\w])fetch\(/,
+    allowed: /^src\/(integrations\/http\.ts|launch\/|cli\/)/,
+    instead: 'Outside calls go through integrations/http.ts.',
+  },
+  {
+    call: /console\.(log|error|warn)/,
+    allowed: /^src\/(main\.ts|launch\/|cli)/,
+    instead: 'Use the logger of the context.',
+  },
+  {
+    call: /\benum \w+ \{|\bnamespace \w+ \{/,
+    allowed: /^$/,
+    instead: 'Types must be erasable: use a union or a const object.',
+  },
 ];
 
 test('time, randomness, environment and sockets are reached from one place only', () => {
   const wrong = sources.flatMap((file) =>
-    BANNED_CALLS.filter(({ call, allowed }) => !allowed.test(file) && call.test(codeOf(file))).map(({ call, instead }) => `${file} uses ${call.source}. ${instead}`),
+    BANNED_CALLS.filter(({ call, allowed }) => !allowed.test(file) && call.test(codeOf(file))).map(
+      ({ call, instead }) => `${file} uses ${call.source}. ${instead}`,
+    ),
   );
   expect(wrong).toEqual([]);
 });
@@ -117,7 +171,11 @@ test('time, randomness, environment and sockets are reached from one place only'
 test('nobody silences a checker, skips a test or leaves work undone', () => {
   const wrong = everything
     .filter((file) => file !== 'test/tidy.test.ts')
-    .filter((file) => /@ts-(ignore|expect-error|nocheck)|(oxlint|eslint)-disable|\b(it|test|describe)\.(only|todo)\(|\b(TODO|FIXME|XXX:)\b|not implemented/i.test(textOf(file)));
+    .filter((file) =>
+      /@ts-(ignore|expect-error|nocheck)|(oxlint|eslint)-disable|\b(it|test|describe)\.(only|todo)\(|\b(TODO|FIXME|XXX:)\b|not implemented/i.test(
+        textOf(file),
+      ),
+    );
   expect(wrong, 'Mend it, or say so in the closing note.').toEqual([]);
 });
 
@@ -133,22 +191,41 @@ test('nothing of a machine is in the repository', () => {
 });
 
 test('no cookie is read anywhere, so there is nothing for a forged request to ride on', () => {
-  const readers = sources.filter((file) => /headers\s*(\.|\[['"])cookie|headers\.get\(['"]cookie|cookieStore|parseCookie/i.test(codeOf(file)));
+  const readers = sources.filter((file) =>
+    /headers\s*(\.|\[['"])cookie|headers\.get\(['"]cookie|cookieStore|parseCookie/i.test(codeOf(file)),
+  );
   expect(readers, 'Credentials come in X-API-Key and Authorization only (decisions.md).').toEqual([]);
 });
 
 test('every verb authorises before it does anything', () => {
   const exported = sources.filter((file) => /^src\/resolvers\//.test(file)).flatMap((file) => verbsOf(file));
-  const unchecked = exported.filter(({ body }) => !/^\s*(\/\/.*\n\s*)*authorize\(/.test(body)).map(({ file, name }) => `${file} ${name}`);
-  expect(unchecked, "A verb's first statement is authorize(ctx, ...): so jobs, webhooks and new fields are covered, too.").toEqual([]);
+  const unchecked = exported
+    .filter(({ body }) => !/^\s*(\/\/.*\n\s*)*authorize\(/.test(body))
+    .map(({ file, name }) => `${file} ${name}`);
+  expect(
+    unchecked,
+    "A verb's first statement is authorize(ctx, ...): so jobs, webhooks and new fields are covered, too.",
+  ).toEqual([]);
 });
 
 // Verbs are the exported functions that take a context first.
 function verbsOf(file: string): { file: string; name: string; body: string }[] {
-  return [...textOf(file).matchAll(/^export (?:async )?function (\w+)(?:<[^>]*>)?\(\s*(?:ctx|context): Context\b[\s\S]*?\{\n([\s\S]*?)\n\}/gm)]
+  return [
+    ...textOf(file).matchAll(
+      /^export (?:async )?function (\w+)(?:<[^>]*>)?\(\s*(?:ctx|context): Context\b[\s\S]*?\{\n([\s\S]*?)\n\}/gm,
+    ),
+  ]
     .map((match) => ({ file, name: match[1]!, body: match[2]! }))
     .filter(({ name }) => !HELPERS_OF_VERBS.has(name));
 }
 
 /** Exported functions with a context that no request reaches by themselves: their callers have authorised. */
-const HELPERS_OF_VERBS: ReadonlySet<string> = new Set(['authorOf', 'announceChange', 'checkTenantId', 'invoiceLink', 'shownBody', 'loadTenant', 'viewerUser']);
+const HELPERS_OF_VERBS: ReadonlySet<string> = new Set([
+  'authorOf',
+  'announceChange',
+  'checkTenantId',
+  'invoiceLink',
+  'shownBody',
+  'loadTenant',
+  'viewerUser',
+]);

@@ -38,7 +38,11 @@ export class AccessTokens {
     this.#options = options;
   }
 
-  async issue(of: { readonly userId: string; readonly sessionId: string; readonly tenantId: string }): Promise<{ token: string; expiresAt: Date }> {
+  async issue(of: {
+    readonly userId: string;
+    readonly sessionId: string;
+    readonly tenantId: string;
+  }): Promise<{ token: string; expiresAt: Date }> {
     const signer = await this.#options.signingKeys.signer();
     const issuedAt = Math.floor(this.#options.clock.now().getTime() / 1000);
     const expiresAt = issuedAt + ACCESS_TOKEN_SECONDS;
@@ -81,7 +85,12 @@ export class AccessTokens {
         currentDate: this.#options.clock.now(),
       });
       const { sub, sid, tid, exp } = payload;
-      if (typeof sub === 'string' && typeof sid === 'string' && typeof tid === 'string' && [sub, sid, tid].every(isUuid)) {
+      if (
+        typeof sub === 'string' &&
+        typeof sid === 'string' &&
+        typeof tid === 'string' &&
+        [sub, sid, tid].every(isUuid)
+      ) {
         return { userId: sub, sessionId: sid, tenantId: tid, expiresAtMs: exp! * 1000 };
       }
     } catch (error) {
@@ -107,7 +116,9 @@ function hashOf(token: string): string {
 }
 
 function badToken(log: string): AppError {
-  return new AppError('UNAUTHENTICATED', 'The access token is not valid. Please sign in again.', { log: `Access token refused: ${log}` });
+  return new AppError('UNAUTHENTICATED', 'The access token is not valid. Please sign in again.', {
+    log: `Access token refused: ${log}`,
+  });
 }
 
 function tokenExpired(): AppError {

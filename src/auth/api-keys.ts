@@ -29,6 +29,10 @@ export function readKeyForm(key: string): { kind: KeyKind; mode: KeyMode } | nul
 /** @throws INVALID_INPUT for a text that cannot be a key. */
 export function requireKeyForm(key: string): { kind: KeyKind; mode: KeyMode } {
   const form = readKeyForm(key);
-  if (!form) throw new AppError('INVALID_INPUT', 'A key looks like pk_live_..., pk_test_..., sk_live_... or sk_test_..., with at least 16 characters behind.');
+  if (!form)
+    throw new AppError(
+      'INVALID_INPUT',
+      'A key looks like pk_live_..., pk_test_..., sk_live_... or sk_test_..., with at least 16 characters behind.',
+    );
   return form;
 }

@@ -45,7 +45,12 @@ export interface OriginRules {
  * Decides who asks (decisions.md, "Keys, tokens, origins, people"; TEN-1, TEN-2, TEN-3). Pure: everything was looked up before.
  * @throws UNAUTHENTICATED, KEY_REVOKED, TENANT_INACTIVE, FORBIDDEN
  */
-export function decideIdentity(request: IdentityRequest, known: KnownCredentials, rules: OriginRules, nowMs: number): Identity {
+export function decideIdentity(
+  request: IdentityRequest,
+  known: KnownCredentials,
+  rules: OriginRules,
+  nowMs: number,
+): Identity {
   const { key, home } = known;
   if (key) checkKey(key, request.origin, nowMs);
   if (known.claims) checkSession(known.claims, known.session, key, nowMs);
@@ -75,24 +80,38 @@ export function wantsOtherTenant(identity: Identity, tenantSlug: string | null):
 /** The same person at work in another tenant. */
 export function enterTenant(identity: Identity, tenant: TenantFacts): Identity {
   if (identity.actor.kind !== 'PLATFORM_ADMIN') throw new Error('Only a platform admin enters another tenant.');
-  return { ...identity, actor: { ...identity.actor, tenantId: tenant.id }, scope: { tenantId: tenant.id, customerId: null }, tenant };
+  return {
+    ...identity,
+    actor: { ...identity.actor, tenantId: tenant.id },
+    scope: { tenantId: tenant.id, customerId: null },
+    tenant,
+  };
 }
 
 function checkKey(key: KeyFacts, origin: string | null, nowMs: number): void {
-  if (key.revokedAt !== null && key.revokedAt.getTime() <= nowMs) throw new AppError('KEY_REVOKED', 'This API key was revoked.');
-  if (key.expiresAt !== null && key.expiresAt.getTime() <= nowMs) throw new AppError('KEY_REVOKED', 'This API key has expired.');
+  if (key.revokedAt !== null && key.revokedAt.getTime() <= nowMs)
+    throw new AppError('KEY_REVOKED', 'This API key was revoked.');
+  if (key.expiresAt !== null && key.expiresAt.getTime() <= nowMs)
+    throw new AppError('KEY_REVOKED', 'This API key has expired.');
   if (key.kind === 'SECRET' && origin !== null) {
-    throw new AppError('FORBIDDEN', 'A secret key must never be used from a browser. Revoke it and use a publishable key there.', { log: 'Secret key with an Origin' });
+    throw new AppError(
+      'FORBIDDEN',
+      'A secret key must never be used from a browser. Revoke it and use a publishable key there.',
+      { log: 'Secret key with an Origin' },
+    );
   }
 }
 
 function checkSession(claims: TokenClaims, session: SessionFacts | null, key: KeyFacts | null, nowMs: number): void {
-  if (key && key.tenantId !== claims.tenantId) throw new AppError('FORBIDDEN', 'The API key and the access token belong to different tenants.');
+  if (key && key.tenantId !== claims.tenantId)
+    throw new AppError('FORBIDDEN', 'The API key and the access token belong to different tenants.');
   const same = session !== null && session.userId === claims.userId && session.tenantId === claims.tenantId;
   const alive = same && session.revokedAt === null && session.expiresAt.getTime() > nowMs && session.userActive;
   if (!alive) throw new AppError('UNAUTHENTICATED', 'The session has ended. Please sign in again.');
   if (session.role === 'PLATFORM_ADMIN' && session.tenantId !== PLATFORM_TENANT_ID) {
-    throw new AppError('UNAUTHENTICATED', 'The session is not valid.', { log: 'A platform admin outside the platform tenant' });
+    throw new AppError('UNAUTHENTICATED', 'The session is not valid.', {
+      log: 'A platform admin outside the platform tenant',
+    });
   }
 }
 
@@ -100,13 +119,14 @@ function checkSession(claims: TokenClaims, session: SessionFacts | null, key: Ke
 function checkTenant(tenant: TenantFacts, known: KnownCredentials): void {
   if (!tenant.active) throw new AppError('TENANT_INACTIVE', 'This tenant is not active.');
   const isStaff = known.session !== null && known.session.role !== 'CUSTOMER';
-  if (!tenant.portalActive && !isStaff && (known.key !== null || known.session !== null)) throw new AppError('TENANT_INACTIVE', 'This portal is closed.');
+  if (!tenant.portalActive && !isStaff && (known.key !== null || known.session !== null))
+    throw new AppError('TENANT_INACTIVE', 'This portal is closed.');
 }
 
 function checkOrigin(origin: string | null, tenant: TenantFacts, rules: OriginRules): void {
   if (origin === null || origin === rules.ownOrigin || tenant.corsOrigins.includes(origin)) return;
   if (tenant.id === PLATFORM_TENANT_ID && rules.bootstrapOrigins.includes(origin)) return;
-  throw new AppError('FORBIDDEN', 'This origin is not on the tenant\'s list.', { log: 'Foreign origin' });
+  throw new AppError('FORBIDDEN', "This origin is not on the tenant's list.", { log: 'Foreign origin' });
 }
 
 function actorOf({ key, claims, session }: KnownCredentials): Actor {

@@ -40,5 +40,9 @@ export class LoginAttempts {
 }
 
 function tooMany(resetAt: Date | null): AppError {
-  return new AppError('RATE_LIMITED', 'Too many attempts to sign in. Please wait a minute.', resetAt ? { details: { retryAt: resetAt.toISOString() } } : {});
+  return new AppError(
+    'RATE_LIMITED',
+    'Too many attempts to sign in. Please wait a minute.',
+    resetAt ? { details: { retryAt: resetAt.toISOString() } } : {},
+  );
 }

@@ -34,7 +34,8 @@ const NAME_CHARACTERS_MAX = 200;
 /** Addresses are compared in lower case; nothing else of them is changed. @throws INVALID_INPUT */
 export function normalEmail(email: string, field: readonly string[] = ['input', 'email']): string {
   const normal = email.trim().toLowerCase();
-  if (normal.length < 3 || normal.length > 254 || !/^[^\s@]+@[^\s@]+$/.test(normal)) throw invalidInput('This is not an email address.', field);
+  if (normal.length < 3 || normal.length > 254 || !/^[^\s@]+@[^\s@]+$/.test(normal))
+    throw invalidInput('This is not an email address.', field);
   return normal;
 }
 
@@ -43,9 +44,15 @@ export function normalEmail(email: string, field: readonly string[] = ['input', 
  * @param also further work in the same transaction: opening the first session.
  * @throws EMAIL_TAKEN, WEAK_PASSWORD, INVALID_INPUT
  */
-export async function createUser(tools: PeopleTools, tenantId: string, person: NewPerson, also: (tx: Transaction, user: UserRow) => Promise<void> = nothing): Promise<UserRow> {
+export async function createUser(
+  tools: PeopleTools,
+  tenantId: string,
+  person: NewPerson,
+  also: (tx: Transaction, user: UserRow) => Promise<void> = nothing,
+): Promise<UserRow> {
   const email = normalEmail(person.email);
-  if (person.role === 'PLATFORM_ADMIN' && tenantId !== PLATFORM_TENANT_ID) throw invalidInput('Platform administrators belong to the platform.', ['input', 'role']);
+  if (person.role === 'PLATFORM_ADMIN' && tenantId !== PLATFORM_TENANT_ID)
+    throw invalidInput('Platform administrators belong to the platform.', ['input', 'role']);
   checkName(person.firstName, 'firstName');
   checkName(person.lastName, 'lastName');
   const passwordHash = await hashOf(tools, person.secret, email);
@@ -53,13 +60,34 @@ export async function createUser(tools: PeopleTools, tenantId: string, person: N
   try {
     return await tools.db.write({ tenantId, customerId: null }, async (tx) => {
       const now = tools.clock.now();
-      const user = await tx.one<UserRow>(INSERT, [id, email, person.firstName, person.lastName, person.phone ?? null, person.locale, person.role, passwordHash, now]);
-      await appendEvent(tx, { id: tools.newId(), type: 'user.changed', aggregateType: 'User', aggregateId: id, version: 1, payload: { v: 1 }, occurredAt: now });
+      const user = await tx.one<UserRow>(INSERT, [
+        id,
+        email,
+        person.firstName,
+        person.lastName,
+        person.phone ?? null,
+        person.locale,
+        person.role,
+        passwordHash,
+        now,
+      ]);
+      await appendEvent(tx, {
+        id: tools.newId(),
+        type: 'user.changed',
+        aggregateType: 'User',
+        aggregateId: id,
+        version: 1,
+        payload: { v: 1 },
+        occurredAt: now,
+      });
       await also(tx, user);
       return user;
     });
   } catch (error) {
-    if (pgCode(error) === '23505') throw new AppError('EMAIL_TAKEN', 'There is an account with this email address already.', { field: ['input', 'email'] });
+    if (pgCode(error) === '23505')
+      throw new AppError('EMAIL_TAKEN', 'There is an account with this email address already.', {
+        field: ['input', 'email'],
+      });
     throw error;
   }
 }
@@ -71,12 +99,14 @@ async function hashOf(tools: PeopleTools, secret: NewPerson['secret'], email: st
     checkNewPassword(secret.password, email, ['input', 'password']);
     return tools.auth.passwords.hash(secret.password);
   }
-  if (!isImportableHash(secret.hash)) throw invalidInput('Only bcrypt ($2a$, $2b$, $2y$) and argon2id hashes can be imported.', ['input', 'hash']);
+  if (!isImportableHash(secret.hash))
+    throw invalidInput('Only bcrypt ($2a$, $2b$, $2y$) and argon2id hashes can be imported.', ['input', 'hash']);
   return secret.hash;
 }
 
 function checkName(name: string | null, field: string): void {
-  if (name !== null && name.length > NAME_CHARACTERS_MAX) throw invalidInput(`A name has ${NAME_CHARACTERS_MAX} characters at most.`, ['input', field]);
+  if (name !== null && name.length > NAME_CHARACTERS_MAX)
+    throw invalidInput(`A name has ${NAME_CHARACTERS_MAX} characters at most.`, ['input', field]);
 }
 
 const INSERT = `insert into users as u (tenant_id, id, email, first_name, last_name, phone, locale, role, password_hash, created_at)

@@ -45,12 +45,19 @@ interface RefreshRow {
 export async function openSession(tools: SessionTools, tx: Transaction, user: UserRow): Promise<OpenSession> {
   const sessionId = tools.newId();
   const now = tools.clock.now();
-  await tx.query('insert into sessions (tenant_id, id, user_id, created_at, expires_at) values (current_tenant(), $1, $2, $3, $4)', [sessionId, user.id, now, new Date(now.getTime() + SESSION_MS)]);
+  await tx.query(
+    'insert into sessions (tenant_id, id, user_id, created_at, expires_at) values (current_tenant(), $1, $2, $3, $4)',
+    [sessionId, user.id, now, new Date(now.getTime() + SESSION_MS)],
+  );
   return { sessionId, refreshToken: await giveRefreshToken(tools, tx, sessionId), user };
 }
 
 /** Trades a refresh token for the next one. It works once; a second use ends the session (COM-1). */
-export async function rotateRefreshToken(tools: SessionTools, tx: Transaction, refreshToken: string): Promise<Rotation> {
+export async function rotateRefreshToken(
+  tools: SessionTools,
+  tx: Transaction,
+  refreshToken: string,
+): Promise<Rotation> {
   const row = await lockByRefreshToken(tools, tx, refreshToken);
   if (!row) return { kind: 'ENDED' };
   if (row.used) {
@@ -58,10 +65,19 @@ export async function rotateRefreshToken(tools: SessionTools, tx: Transaction, r
     return { kind: 'REUSED', sessionId: row.session_id };
   }
   if (row.revoked || row.over) return { kind: 'ENDED' };
-  const user = await tx.maybeOne<UserRow>(`select ${USER_COLUMNS} from users u where u.tenant_id = current_tenant() and u.id = $1 and u.active`, [row.user_id]);
+  const user = await tx.maybeOne<UserRow>(
+    `select ${USER_COLUMNS} from users u where u.tenant_id = current_tenant() and u.id = $1 and u.active`,
+    [row.user_id],
+  );
   if (!user) return { kind: 'ENDED' };
-  await tx.query('update refresh_tokens set used_at = $2 where tenant_id = current_tenant() and hash = $1', [tools.vault.hashKey(refreshToken), tools.clock.now()]);
-  return { kind: 'ROTATED', session: { sessionId: row.session_id, refreshToken: await giveRefreshToken(tools, tx, row.session_id), user } };
+  await tx.query('update refresh_tokens set used_at = $2 where tenant_id = current_tenant() and hash = $1', [
+    tools.vault.hashKey(refreshToken),
+    tools.clock.now(),
+  ]);
+  return {
+    kind: 'ROTATED',
+    session: { sessionId: row.session_id, refreshToken: await giveRefreshToken(tools, tx, row.session_id), user },
+  };
 }
 
 /** Ends the session of a refresh token. @returns its id, or null where there is none */
@@ -75,17 +91,19 @@ export async function endSession(tools: SessionTools, tx: Transaction, refreshTo
 async function giveRefreshToken(tools: SessionTools, tx: Transaction, sessionId: string): Promise<string> {
   const token = `rt_${tools.randomBytes(32).toString('base64url')}`;
   const now = tools.clock.now();
-  await tx.query('insert into refresh_tokens (tenant_id, hash, session_id, created_at, expires_at) values (current_tenant(), $1, $2, $3, $4)', [
-    tools.vault.hashKey(token),
-    sessionId,
-    now,
-    new Date(now.getTime() + REFRESH_TOKEN_MS),
-  ]);
+  await tx.query(
+    'insert into refresh_tokens (tenant_id, hash, session_id, created_at, expires_at) values (current_tenant(), $1, $2, $3, $4)',
+    [tools.vault.hashKey(token), sessionId, now, new Date(now.getTime() + REFRESH_TOKEN_MS)],
+  );
   return token;
 }
 
 // Both rows are locked, so that of two uses at once the second sees the first.
-function lockByRefreshToken(tools: SessionTools, tx: Transaction, refreshToken: string): Promise<RefreshRow | undefined> {
+function lockByRefreshToken(
+  tools: SessionTools,
+  tx: Transaction,
+  refreshToken: string,
+): Promise<RefreshRow | undefined> {
   if (!REFRESH_TOKEN_FORM.test(refreshToken)) return Promise.resolve(undefined);
   return tx.maybeOne<RefreshRow>(
     `select s.id as session_id, s.user_id, r.used_at is not null as used, s.revoked_at is not null as revoked,
@@ -98,7 +116,10 @@ function lockByRefreshToken(tools: SessionTools, tx: Transaction, refreshToken: 
 
 async function revoke(tools: SessionTools, tx: Transaction, row: RefreshRow, reason: string): Promise<void> {
   const now = tools.clock.now();
-  await tx.query('update sessions set revoked_at = $2, revoked_reason = $3 where tenant_id = current_tenant() and id = $1', [row.session_id, now, reason]);
+  await tx.query(
+    'update sessions set revoked_at = $2, revoked_reason = $3 where tenant_id = current_tenant() and id = $1',
+    [row.session_id, now, reason],
+  );
   await appendEvent(tx, {
     id: tools.newId(),
     type: 'session.revoked',

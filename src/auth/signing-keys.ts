@@ -91,9 +91,20 @@ export class SigningKeys {
 
   async #loadNow(): Promise<void> {
     const now = this.#nowMs();
-    const rows = await this.#options.db.lookUp<SigningKeyRow>('select kid, public_jwk, sealed, retired_at from signing_keys order by created_at desc, kid', []);
+    const rows = await this.#options.db.lookUp<SigningKeyRow>(
+      'select kid, public_jwk, sealed, retired_at from signing_keys order by created_at desc, kid',
+      [],
+    );
     const alive = rows.filter((row) => row.retired_at === null || row.retired_at.getTime() > now - OVERLAP_MS);
-    const entries = await Promise.all(alive.map(async (row) => [row.kid, { jwk: row.public_jwk, key: (await importJWK(row.public_jwk, TOKEN_ALGORITHM)) as CryptoKey }] as const));
+    const entries = await Promise.all(
+      alive.map(
+        async (row) =>
+          [
+            row.kid,
+            { jwk: row.public_jwk, key: (await importJWK(row.public_jwk, TOKEN_ALGORITHM)) as CryptoKey },
+          ] as const,
+      ),
+    );
     this.#public = new Map(entries);
     this.#signer = await this.#newestUsable(alive.filter((row) => row.retired_at === null));
     this.#loadedAtMs = now;
@@ -107,7 +118,10 @@ export class SigningKeys {
         const jwk = JSON.parse(this.#options.vault.open(row.sealed, contextOf(row.kid)).toString()) as JWK;
         return { kid: row.kid, key: (await importJWK(jwk, TOKEN_ALGORITHM)) as CryptoKey };
       } catch (error) {
-        this.#options.log.warn({ kid: row.kid, reason: (error as Error).message }, 'a signing key cannot be opened and will not sign');
+        this.#options.log.warn(
+          { kid: row.kid, reason: (error as Error).message },
+          'a signing key cannot be opened and will not sign',
+        );
       }
     }
     return null;
@@ -125,13 +139,20 @@ export class SigningKeys {
       if (!wanted(await this.#usableKids(tx))) return null;
       const now = this.#options.clock.now();
       await tx.query('update signing_keys set retired_at = $1 where retired_at is null', [now]);
-      await tx.query('insert into signing_keys (kid, public_jwk, sealed, created_at) values ($1, $2, $3, $4)', [kid, JSON.stringify({ ...publicJwk, kid, alg: TOKEN_ALGORITHM, use: 'sig' }), sealed, now]);
+      await tx.query('insert into signing_keys (kid, public_jwk, sealed, created_at) values ($1, $2, $3, $4)', [
+        kid,
+        JSON.stringify({ ...publicJwk, kid, alg: TOKEN_ALGORITHM, use: 'sig' }),
+        sealed,
+        now,
+      ]);
       return kid;
     });
   }
 
   async #usableKids(tx: Transaction): Promise<string[]> {
-    const rows = await tx.query<SigningKeyRow>('select kid, public_jwk, sealed, retired_at from signing_keys where retired_at is null order by created_at desc');
+    const rows = await tx.query<SigningKeyRow>(
+      'select kid, public_jwk, sealed, retired_at from signing_keys where retired_at is null order by created_at desc',
+    );
     const usable = await this.#newestUsable(rows);
     return usable ? [usable.kid] : [];
   }

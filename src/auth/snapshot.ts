@@ -46,7 +46,11 @@ export interface AccessEvent {
 
 /** How the journal reaches us; its `listen` and `freshAtMs` fit. */
 export interface AccessFeed {
-  listen(listener: { tenants(): Iterable<string>; onStart(tenantId: string): void; onEvent(event: AccessEvent): void }): unknown;
+  listen(listener: {
+    tenants(): Iterable<string>;
+    onStart(tenantId: string): void;
+    onEvent(event: AccessEvent): void;
+  }): unknown;
   /** When the tenant's events were last known to have all been handed out, ms; null where nobody looks. */
   freshAtMs(tenantId: string): number | null;
 }
@@ -141,7 +145,10 @@ export class AccessSnapshot {
   }
 
   async key(hash: string): Promise<KeyFacts | undefined> {
-    const [found] = await this.#db.lookUp<{ tenant_id: string; id: string }>('select tenant_id, id from find_api_key($1)', [Buffer.from(hash, 'base64url')]);
+    const [found] = await this.#db.lookUp<{ tenant_id: string; id: string }>(
+      'select tenant_id, id from find_api_key($1)',
+      [Buffer.from(hash, 'base64url')],
+    );
     if (!found) return undefined;
     return this.#read(this.#keys, hash, found.tenant_id, (tx) => tx.maybeOne<KeyFacts>(KEY, [found.id]));
   }
@@ -160,16 +167,28 @@ export class AccessSnapshot {
   #isCovered(entry: Loaded<unknown>): boolean {
     const freshAtMs = this.#feed?.freshAtMs(entry.tenantId) ?? null;
     const heardFromMs = this.#heardFromMs.get(entry.tenantId);
-    return freshAtMs !== null && heardFromMs !== undefined && entry.readAtMs >= heardFromMs && freshAtMs >= this.#nowMs() - JOURNAL_LAG_MS_MAX;
+    return (
+      freshAtMs !== null &&
+      heardFromMs !== undefined &&
+      entry.readAtMs >= heardFromMs &&
+      freshAtMs >= this.#nowMs() - JOURNAL_LAG_MS_MAX
+    );
   }
 
   // Many requests that miss the same entry at once share one read.
-  #read<T>(entries: Lru<string, Loaded<T>>, name: string, tenantId: string, read: (tx: Transaction) => Promise<T | undefined>): Promise<T | undefined> {
+  #read<T>(
+    entries: Lru<string, Loaded<T>>,
+    name: string,
+    tenantId: string,
+    read: (tx: Transaction) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
     const generation = this.#generation(tenantId);
     const sharing = `${tenantId} ${generation.count} ${name}`;
     const running = this.#reading.get(sharing) as Promise<T | undefined> | undefined;
     if (running) return running;
-    const reading = this.#readNow(entries, name, tenantId, generation, read).finally(() => this.#reading.delete(sharing));
+    const reading = this.#readNow(entries, name, tenantId, generation, read).finally(() =>
+      this.#reading.delete(sharing),
+    );
     this.#reading.set(sharing, reading);
     return reading;
   }
@@ -185,7 +204,8 @@ export class AccessSnapshot {
     const readAtMs = this.#nowMs();
     const facts = await this.#db.read({ tenantId, customerId: null }, read);
     // An event that came meanwhile may be newer than this read: it then serves this request and no other.
-    if (facts && generation.count === count && this.#generations.get(tenantId) === generation) entries.set(name, { facts, tenantId, readAtMs });
+    if (facts && generation.count === count && this.#generations.get(tenantId) === generation)
+      entries.set(name, { facts, tenantId, readAtMs });
     return facts;
   }
 

@@ -26,28 +26,62 @@ async function run(argv: readonly string[]): Promise<string> {
   const { values, positionals } = parseArgs({
     args: [...argv],
     allowPositionals: true,
-    options: { email: { type: 'string' }, 'first-name': { type: 'string' }, 'last-name': { type: 'string' }, help: { type: 'boolean' } },
+    options: {
+      email: { type: 'string' },
+      'first-name': { type: 'string' },
+      'last-name': { type: 'string' },
+      help: { type: 'boolean' },
+    },
   });
   if (values.help || positionals.length === 0) return HELP;
-  if (positionals.join(' ') !== 'admin create') throw new UsageError(`There is no command "${positionals.join(' ')}".\n\n${HELP}`);
+  if (positionals.join(' ') !== 'admin create')
+    throw new UsageError(`There is no command "${positionals.join(' ')}".\n\n${HELP}`);
   if (!values.email) throw new UsageError('Say --email.');
-  return createAdmin({ email: values.email, firstName: values['first-name'] ?? null, lastName: values['last-name'] ?? null });
+  return createAdmin({
+    email: values.email,
+    firstName: values['first-name'] ?? null,
+    lastName: values['last-name'] ?? null,
+  });
 }
 
-async function createAdmin(person: { email: string; firstName: string | null; lastName: string | null }): Promise<string> {
+async function createAdmin(person: {
+  email: string;
+  firstName: string | null;
+  lastName: string | null;
+}): Promise<string> {
   const config = loadConfig(process.env);
   const password = readPassword();
   const clock = { now: () => new Date() };
   const newId = createIdSource(clock, randomBytes);
-  const db = new Database({ url: config.databaseUrl, poolSize: 1, acquireTimeoutMs: 10_000, statementTimeoutMs: 10_000, applicationName: 'portolan-cli', nowMs: () => performance.now() });
+  const db = new Database({
+    url: config.databaseUrl,
+    poolSize: 1,
+    acquireTimeoutMs: 10_000,
+    statementTimeoutMs: 10_000,
+    applicationName: 'portolan-cli',
+    nowMs: () => performance.now(),
+  });
   try {
     const tools = { db, clock, newId, auth: { passwords: createPasswords(clock) } };
-    const user = await createUser(tools, PLATFORM_TENANT_ID, { ...person, role: 'PLATFORM_ADMIN', locale: null, secret: { password } }, (tx, made) =>
-      appendAudit(tx, { id: newId(), actor: 'cli', action: 'admin.create', target: `User:${made.id}`, before: null, after: { role: 'PLATFORM_ADMIN' }, occurredAt: clock.now() }),
+    const user = await createUser(
+      tools,
+      PLATFORM_TENANT_ID,
+      { ...person, role: 'PLATFORM_ADMIN', locale: null, secret: { password } },
+      (tx, made) =>
+        appendAudit(tx, {
+          id: newId(),
+          actor: 'cli',
+          action: 'admin.create',
+          target: `User:${made.id}`,
+          before: null,
+          after: { role: 'PLATFORM_ADMIN' },
+          occurredAt: clock.now(),
+        }),
     );
     return `${user.email} is an administrator of the platform now. Sign in without an API key.\n`;
   } catch (error) {
-    if (error instanceof AppError && error.code === 'EMAIL_TAKEN') return `${person.email} is there already; nothing was changed.\n`;
+    if (error instanceof AppError && error.code === 'EMAIL_TAKEN')
+      return `${person.email} is there already; nothing was changed.\n`;
     throw error;
   } finally {
     await db.close();
@@ -65,7 +99,10 @@ function readPassword(): string {
 try {
   process.stdout.write(await run(process.argv.slice(2)));
 } catch (error) {
-  const expected = error instanceof UsageError || error instanceof AppError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+  const expected =
+    error instanceof UsageError ||
+    error instanceof AppError ||
+    (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
   process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
   process.exitCode = 1;
 }

@@ -54,7 +54,17 @@ export class Batch extends pg.Query {
 
   add(name: string, text: string, values: readonly unknown[]): Promise<Outcome> {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-    this.#asked.push({ name, text, values, resolve, reject, rows: [], tag: '', makeRow: rowMakers.get(name), fault: null });
+    this.#asked.push({
+      name,
+      text,
+      values,
+      resolve,
+      reject,
+      rows: [],
+      tag: '',
+      makeRow: rowMakers.get(name),
+      fault: null,
+    });
     return promise;
   }
 
@@ -82,7 +92,8 @@ export class Batch extends pg.Query {
   /** @returns false where a value can't be written: nothing behind it is sent then, as if the statement had failed. */
   #send(connection: Wire, asked: Asked): boolean {
     const { name, text, values } = asked;
-    const isParsed = connection.parsedStatements[name] !== undefined || connection.submittedNamedStatements[name] !== undefined;
+    const isParsed =
+      connection.parsedStatements[name] !== undefined || connection.submittedNamedStatements[name] !== undefined;
     try {
       if (!isParsed) connection.parse({ name, text });
       if (!isParsed) connection.submittedNamedStatements[name] = text;
@@ -125,13 +136,20 @@ export class Batch extends pg.Query {
 
   handleError(error: Error, connection: Wire | undefined): void {
     // What was to be parsed behind the failure was not; the driver itself forgets the one that failed.
-    for (const { name } of this.#asked.slice(this.#at)) if (connection) delete connection.submittedNamedStatements[name];
+    for (const { name } of this.#asked.slice(this.#at))
+      if (connection) delete connection.submittedNamedStatements[name];
     this.#settle(error);
   }
 
   #settle(error: Error | null): void {
     this.#asked.forEach((asked, index) => {
-      const failure = asked.fault ?? (index < this.#at ? null : index === this.#at && error ? error : skipped(error ?? this.#asked[this.#at]!.fault));
+      const failure =
+        asked.fault ??
+        (index < this.#at
+          ? null
+          : index === this.#at && error
+            ? error
+            : skipped(error ?? this.#asked[this.#at]!.fault));
       if (failure) asked.reject(failure);
       else asked.resolve({ rows: asked.rows, tag: asked.tag });
     });

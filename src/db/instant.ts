@@ -14,7 +14,12 @@ const ZERO = 48;
  * are cut off, as JavaScript's dates have none.
  */
 export function readInstant(text: string): Date {
-  const usual = text.length >= SHORTEST && text.endsWith('+00') && text.charCodeAt(4) === DASH && text.charCodeAt(10) === BLANK && text.charCodeAt(0) !== ZERO;
+  const usual =
+    text.length >= SHORTEST &&
+    text.endsWith('+00') &&
+    text.charCodeAt(4) === DASH &&
+    text.charCodeAt(10) === BLANK &&
+    text.charCodeAt(0) !== ZERO;
   if (!usual) return readAny(text);
   const pair = (at: number): number => (text.charCodeAt(at) - ZERO) * 10 + text.charCodeAt(at + 1) - ZERO;
   const milliseconds = text.charCodeAt(19) === DOT ? fraction(text) : 0;

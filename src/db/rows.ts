@@ -22,12 +22,16 @@ const asText = pg.types.getTypeParser(25, 'text');
 
 /** Code for rows of these columns: an object literal is several times as fast as setting one property after the other. */
 export function rowMaker(fields: readonly FieldDescription[]): MakeRow {
-  const parsers = fields.map(({ dataTypeID }) => types.getTypeParser(dataTypeID, 'text') as unknown as (text: string) => unknown);
+  const parsers = fields.map(
+    ({ dataTypeID }) => types.getTypeParser(dataTypeID, 'text') as unknown as (text: string) => unknown,
+  );
   // Two columns of one name: the last counts, as with the driver.
   const places = new Map(fields.map(({ name }, index) => [name, index]));
   const properties = [...places].map(([name, index]) => {
     const value = `values[${index}]`;
     return `${JSON.stringify(name)}: ${parsers[index] === asText ? value : `${value} === null ? null : parsers[${index}](${value})`}`;
   });
-  return (new Function('parsers', `return (values) => ({ ${properties.join(', ')} });`) as (parsers: unknown) => MakeRow)(parsers);
+  return (
+    new Function('parsers', `return (values) => ({ ${properties.join(', ')} });`) as (parsers: unknown) => MakeRow
+  )(parsers);
 }

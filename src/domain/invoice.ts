@@ -109,7 +109,8 @@ export function buildInvoiceDocument(facts: InvoiceFacts): InvoiceDocument {
   const pricesIncludeTax = assertSumsAndReadTaxMode(facts);
   const amount = (minor: bigint): string => groupThousands(formatAmount(minor, facts.currencyCode));
   const locale = invoiceLocaleOf(facts.locale);
-  const dueMinor = facts.kind === 'CREDIT_NOTE' ? 0n : facts.totalMinor - facts.amountPaidMinor - (facts.waivedMinor ?? 0n);
+  const dueMinor =
+    facts.kind === 'CREDIT_NOTE' ? 0n : facts.totalMinor - facts.amountPaidMinor - (facts.waivedMinor ?? 0n);
   return {
     layout: INVOICE_LAYOUT,
     kind: facts.kind,

@@ -108,7 +108,9 @@ function countNodes(document: DocumentNode): void {
 /** PostgreSQL's text has no NUL, and half a surrogate pair is no character: jsonb refuses it, text would keep another one. */
 export function checkText(text: string): void {
   if (text.includes('\0') || !text.isWellFormed()) {
-    throw new GraphQLError('Text must be whole Unicode characters without NUL.', { extensions: { code: 'INVALID_INPUT' } });
+    throw new GraphQLError('Text must be whole Unicode characters without NUL.', {
+      extensions: { code: 'INVALID_INPUT' },
+    });
   }
 }
 

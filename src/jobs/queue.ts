@@ -54,13 +54,25 @@ export class JobQueue {
     await this.#boss.start();
     await this.#boss.createQueue(DEAD);
     for (const name of TASKS) {
-      await this.#boss.createQueue(name, { policy: 'exclusive', retryLimit: 8, retryDelay: 2, retryBackoff: true, retryDelayMax: 3600, expireInSeconds: 120, deadLetter: DEAD });
+      await this.#boss.createQueue(name, {
+        policy: 'exclusive',
+        retryLimit: 8,
+        retryDelay: 2,
+        retryBackoff: true,
+        retryDelayMax: 3600,
+        expireInSeconds: 120,
+        deadLetter: DEAD,
+      });
     }
   }
 
   /** Enqueues in the transaction of the change that needs it: rolled back with it. One job per task and object at a time. */
   async send(tx: Transaction, name: TaskName, data: TaskData): Promise<void> {
-    const db = { executeSql: async (text: string, values?: unknown[]) => ({ rows: await tx.query<Record<string, unknown>>(text, values) }) };
+    const db = {
+      executeSql: async (text: string, values?: unknown[]) => ({
+        rows: await tx.query<Record<string, unknown>>(text, values),
+      }),
+    };
     await this.#boss.send(name, data, { db, singletonKey: data.id });
   }
 
@@ -71,9 +83,13 @@ export class JobQueue {
 
   async work(handlers: TaskHandlers): Promise<void> {
     for (const name of TASKS) {
-      await this.#boss.work<TaskData>(name, { pollingIntervalSeconds: 0.5, batchSize: 1, localConcurrency: 4 }, async (jobs) => {
-        for (const job of jobs) await this.#run(name, handlers[name], job.data);
-      });
+      await this.#boss.work<TaskData>(
+        name,
+        { pollingIntervalSeconds: 0.5, batchSize: 1, localConcurrency: 4 },
+        async (jobs) => {
+          for (const job of jobs) await this.#run(name, handlers[name], job.data);
+        },
+      );
     }
   }
 

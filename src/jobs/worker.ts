@@ -15,7 +15,12 @@ const FORGET_EVERY_MS = 3_600_000;
 /** As forget_old bounds it. */
 const FORGET_AT_ONCE = 10_000n;
 
-const TASK_OF_KIND: Readonly<Record<string, TaskName>> = { payment: 'payment.poll', inquiry: 'inquiry.lookUp', order: 'order.expire', delivery: 'webhook.resume' };
+const TASK_OF_KIND: Readonly<Record<string, TaskName>> = {
+  payment: 'payment.poll',
+  inquiry: 'inquiry.lookUp',
+  order: 'order.expire',
+  delivery: 'webhook.resume',
+};
 
 /** Task name to verb. Every handler may run twice. */
 function handlersOf(app: App): TaskHandlers {
@@ -30,7 +35,10 @@ function handlersOf(app: App): TaskHandlers {
 /** Each job in a span of its own, where somebody listens. */
 function traced(app: App, handlers: TaskHandlers): TaskHandlers {
   if (!app.tracing.enabled) return handlers;
-  const entries = Object.entries(handlers).map(([name, handler]) => [name, (data: TaskData) => app.tracing.span(`job ${name}`, { tenantId: data.tenantId }, () => handler(data))]);
+  const entries = Object.entries(handlers).map(([name, handler]) => [
+    name,
+    (data: TaskData) => app.tracing.span(`job ${name}`, { tenantId: data.tenantId }, () => handler(data)),
+  ]);
   return Object.fromEntries(entries) as TaskHandlers;
 }
 
@@ -41,14 +49,21 @@ export async function startWorker(app: App): Promise<Worker> {
   let forgottenAt = 0;
   const scan = async (): Promise<void> => {
     const now = app.clock.now();
-    const due = await app.db.lookUp<{ kind: string; tenant_id: string; id: string }>('select kind, tenant_id, id from due_work($1, $2)', [now, SCAN_MAX]);
-    for (const piece of due) await app.jobs.sendNow(TASK_OF_KIND[piece.kind]!, { tenantId: piece.tenant_id, id: piece.id });
+    const due = await app.db.lookUp<{ kind: string; tenant_id: string; id: string }>(
+      'select kind, tenant_id, id from due_work($1, $2)',
+      [now, SCAN_MAX],
+    );
+    for (const piece of due)
+      await app.jobs.sendNow(TASK_OF_KIND[piece.kind]!, { tenantId: piece.tenant_id, id: piece.id });
     if (now.getTime() - forgottenAt < FORGET_EVERY_MS) return;
     forgottenAt = now.getTime();
     const [forgotten] = await app.db.lookUp<Record<string, bigint>>('select * from forget_old($1)', [now]);
     // Where more is left, the next scan goes on: the tenants' streams are free in between.
     if (Object.values(forgotten ?? {}).some((count) => count >= FORGET_AT_ONCE)) forgottenAt = 0;
-    app.log.info({ forgotten: Object.fromEntries(Object.entries(forgotten ?? {}).map(([name, count]) => [name, Number(count)])) }, 'old rows forgotten');
+    app.log.info(
+      { forgotten: Object.fromEntries(Object.entries(forgotten ?? {}).map(([name, count]) => [name, Number(count)])) },
+      'old rows forgotten',
+    );
   };
   let running = false;
   const timer = setInterval(() => {

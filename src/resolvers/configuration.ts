@@ -9,7 +9,9 @@ import { idOf } from '../global-id.ts';
 import type { NewId } from '../ids.ts';
 
 /** Events whose payload says nothing but that something changed. */
-export type ChangeType = { [T in EventType]: EventPayloads[T] extends { v: 1 } ? ({ v: 1 } extends EventPayloads[T] ? T : never) : never }[EventType];
+export type ChangeType = {
+  [T in EventType]: EventPayloads[T] extends { v: 1 } ? ({ v: 1 } extends EventPayloads[T] ? T : never) : never;
+}[EventType];
 
 /** A change of configuration: what the event and the audit entry say of it. */
 export interface ConfigurationChange {
@@ -40,12 +42,33 @@ export function authorOf(ctx: Context): Author {
 export async function recordChange(author: Author, tx: Transaction, change: ConfigurationChange): Promise<void> {
   const occurredAt = author.clock.now();
   const { type, aggregateType, aggregateId, version, action, before, after } = change;
-  await appendEvent(tx, { id: author.newId(), type, aggregateType, aggregateId, version, payload: { v: 1 }, occurredAt });
-  await appendAudit(tx, { id: author.newId(), actor: author.name, action, target: `${aggregateType}:${aggregateId}`, before, after, occurredAt });
+  await appendEvent(tx, {
+    id: author.newId(),
+    type,
+    aggregateType,
+    aggregateId,
+    version,
+    payload: { v: 1 },
+    occurredAt,
+  });
+  await appendAudit(tx, {
+    id: author.newId(),
+    actor: author.name,
+    action,
+    target: `${aggregateType}:${aggregateId}`,
+    before,
+    after,
+    occurredAt,
+  });
 }
 
 /** After the commit: what this process knows of it counts at once, and the others hear of it. */
-export function announceChange(ctx: Context, type: EventType, aggregateId: string, tenantId = ctx.scope.tenantId): void {
+export function announceChange(
+  ctx: Context,
+  type: EventType,
+  aggregateId: string,
+  tenantId = ctx.scope.tenantId,
+): void {
   // The version only has to say that it is not the first.
   ctx.app.auth.onJournalEvent({ tenantId, type, aggregateId, version: 2 });
   ctx.app.journal.wake();
@@ -66,5 +89,9 @@ export function checkTenantId(ctx: Context, tenantId: string | null | undefined)
 
 /** @throws INVALID_STATE where the platform itself is meant, which has no website, keys or gateways. */
 export function refusePlatform(isPlatform: boolean, what: string): void {
-  if (isPlatform) throw new AppError('INVALID_STATE', `The platform itself has no ${what}. Send the header X-Tenant with a tenant's slug.`);
+  if (isPlatform)
+    throw new AppError(
+      'INVALID_STATE',
+      `The platform itself has no ${what}. Send the header X-Tenant with a tenant's slug.`,
+    );
 }

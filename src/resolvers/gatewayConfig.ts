@@ -42,15 +42,24 @@ const VALUE_CHARACTERS_MAX = 4_096;
 const SHOWN_FROM_CHARACTERS = 12;
 
 /** The tenant's gateway, for its administrators; null where none was configured. @throws FORBIDDEN */
-export async function gatewayConfigOf(ctx: Context, tenant: { readonly id: string; readonly slug: string }): Promise<GatewayConfigRow | null> {
+export async function gatewayConfigOf(
+  ctx: Context,
+  tenant: { readonly id: string; readonly slug: string },
+): Promise<GatewayConfigRow | null> {
   authorize(ctx, 'gateway.read');
-  if (tenant.id !== ctx.scope.tenantId) throw invalidInput(`Send the header X-Tenant: ${tenant.slug} to see this tenant's gateway.`);
-  const rows = await ctx.reads.query<GatewayConfigRow>(`select ${CONFIG_COLUMNS} from payment_gateway_configs g where g.tenant_id = current_tenant() order by g.enabled desc, g.gateway limit 1`);
+  if (tenant.id !== ctx.scope.tenantId)
+    throw invalidInput(`Send the header X-Tenant: ${tenant.slug} to see this tenant's gateway.`);
+  const rows = await ctx.reads.query<GatewayConfigRow>(
+    `select ${CONFIG_COLUMNS} from payment_gateway_configs g where g.tenant_id = current_tenant() order by g.enabled desc, g.gateway limit 1`,
+  );
   return rows[0] ?? null;
 }
 
 /** The newest version of each credential: name, version, last four characters. */
-export async function credentialsOf(ctx: Context, config: { readonly gateway: PaymentGateway }): Promise<CredentialRow[]> {
+export async function credentialsOf(
+  ctx: Context,
+  config: { readonly gateway: PaymentGateway },
+): Promise<CredentialRow[]> {
   authorize(ctx, 'gateway.read');
   return ctx.reads.query<CredentialRow>(
     `select distinct on (c.name) c.name, c.version, c.last_four as "lastFour", c.created_at as "createdAt"
@@ -76,12 +85,23 @@ export async function configurePaymentGateway(ctx: Context, input: ConfigureGate
 }
 
 /** The same for commands and the seed, in a transaction of the tenant's. */
-export async function writeGatewayConfig(tools: { readonly author: Author; readonly vault: Vault }, tx: Transaction, tenantId: string, settings: GatewaySettings): Promise<Done> {
+export async function writeGatewayConfig(
+  tools: { readonly author: Author; readonly vault: Vault },
+  tx: Transaction,
+  tenantId: string,
+  settings: GatewaySettings,
+): Promise<Done> {
   const { author, vault } = tools;
   const { gateway } = settings;
   // The tenant's row is locked first: two changes at once would both take the next version of a credential.
-  const { version } = await tx.one<{ version: number }>('update tenants set version = version + 1 where id = current_tenant() returning version');
-  const before = (await tx.maybeOne<GatewayConfigRow>(`select ${CONFIG_COLUMNS} from payment_gateway_configs g where g.tenant_id = current_tenant() and g.gateway = $1`, [gateway])) ?? null;
+  const { version } = await tx.one<{ version: number }>(
+    'update tenants set version = version + 1 where id = current_tenant() returning version',
+  );
+  const before =
+    (await tx.maybeOne<GatewayConfigRow>(
+      `select ${CONFIG_COLUMNS} from payment_gateway_configs g where g.tenant_id = current_tenant() and g.gateway = $1`,
+      [gateway],
+    )) ?? null;
   const after = {
     enabled: settings.enabled ?? before?.enabled ?? true,
     testMode: settings.testMode ?? before?.testMode ?? true,
@@ -89,7 +109,8 @@ export async function writeGatewayConfig(tools: { readonly author: Author; reado
   };
   await tx.query(UPSERT, [gateway, after.enabled, after.testMode, after.amountRule, author.clock.now()]);
   const changed: object[] = [];
-  for (const { name, value } of settings.credentials ?? []) changed.push(await writeCredential(author, vault, tx, tenantId, { owner: ownerOf(gateway), name, value }));
+  for (const { name, value } of settings.credentials ?? [])
+    changed.push(await writeCredential(author, vault, tx, tenantId, { owner: ownerOf(gateway), name, value }));
   const shown = before && { enabled: before.enabled, testMode: before.testMode, amountRule: before.amountRule };
   await recordChange(author, tx, {
     type: 'tenant.changed',
@@ -115,13 +136,20 @@ export interface ConnectTools {
  * statement, and a change counts at once in every process.
  * @throws DECRYPTION_FAILED, which stays this tenant's and this gateway's trouble
  */
-export async function loadGatewayConnection(tools: ConnectTools, tenantId: string, gateway: PaymentGateway): Promise<TenantConnection | null> {
-  const rows = await tools.db.read({ tenantId, customerId: null }, (tx) => tx.query<ConnectionRow>(CONNECT, [gateway, ownerOf(gateway)]));
+export async function loadGatewayConnection(
+  tools: ConnectTools,
+  tenantId: string,
+  gateway: PaymentGateway,
+): Promise<TenantConnection | null> {
+  const rows = await tools.db.read({ tenantId, customerId: null }, (tx) =>
+    tx.query<ConnectionRow>(CONNECT, [gateway, ownerOf(gateway)]),
+  );
   const config = rows[0];
   if (!config) return null;
   const credentials: Record<string, string> = {};
   for (const { name, version, sealed } of rows) {
-    if (name !== null) credentials[name] = tools.vault.open(sealed!, contextOf(tenantId, ownerOf(gateway), name, version!)).toString();
+    if (name !== null)
+      credentials[name] = tools.vault.open(sealed!, contextOf(tenantId, ownerOf(gateway), name, version!)).toString();
   }
   return {
     baseUrl: (config.base_url ?? tools.baseUrlOf(gateway, config.test_mode)).replace(/\/+$/, ''),
@@ -143,7 +171,13 @@ interface ConnectionRow {
   sealed: Buffer | null;
 }
 
-async function writeCredential(author: Author, vault: Vault, tx: Transaction, tenantId: string, of: { owner: string; name: string; value: string }): Promise<object> {
+async function writeCredential(
+  author: Author,
+  vault: Vault,
+  tx: Transaction,
+  tenantId: string,
+  of: { owner: string; name: string; value: string },
+): Promise<object> {
   const { owner, name, value } = of;
   const { version } = await tx.one<{ version: number }>(
     'select coalesce(max(version), 0) + 1 as version from credentials where tenant_id = current_tenant() and owner = $1 and name = $2',
@@ -153,7 +187,16 @@ async function writeCredential(author: Author, vault: Vault, tx: Transaction, te
   await tx.query(
     `insert into credentials (tenant_id, id, owner, name, version, sealed, master_key_version, last_four, created_at)
      values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8)`,
-    [author.newId(), owner, name, version, vault.seal(value, contextOf(tenantId, owner, name, version)), vault.masterKeyVersion, lastFour, author.clock.now()],
+    [
+      author.newId(),
+      owner,
+      name,
+      version,
+      vault.seal(value, contextOf(tenantId, owner, name, version)),
+      vault.masterKeyVersion,
+      lastFour,
+      author.clock.now(),
+    ],
   );
   return { name, version, lastFour };
 }
@@ -171,9 +214,13 @@ function contextOf(tenantId: string, owner: string, name: string, version: numbe
   return `credential|${tenantId}|${owner}|${name}|${version}`;
 }
 
-function checkCredentials(credentials: readonly { readonly name: string; readonly value: string }[], names: readonly string[]): void {
+function checkCredentials(
+  credentials: readonly { readonly name: string; readonly value: string }[],
+  names: readonly string[],
+): void {
   const given = credentials.map(({ name }) => name);
-  if (given.some((name) => !names.includes(name))) throw invalidInput(`The credentials of this gateway are: ${names.join(', ')}.`, ['input', 'credentials']);
+  if (given.some((name) => !names.includes(name)))
+    throw invalidInput(`The credentials of this gateway are: ${names.join(', ')}.`, ['input', 'credentials']);
   if (new Set(given).size < given.length) throw invalidInput('A credential is named twice.', ['input', 'credentials']);
   if (credentials.some(({ value }) => value === '' || value.length > VALUE_CHARACTERS_MAX)) {
     throw invalidInput(`A credential has from 1 to ${VALUE_CHARACTERS_MAX} characters.`, ['input', 'credentials']);

@@ -5,7 +5,11 @@ import type { Changing } from './payment-change.ts';
 export const LOOK_UP_AFTER_MS = [5_000, 30_000, 120_000, 600_000, 3_600_000, 6 * 3_600_000, 24 * 3_600_000] as const;
 
 /** Opens an inquiry about something whose outcome is unknown; the first look-up is seconds away. @returns its id */
-export async function openInquiry(app: Changing, tx: Transaction, about: { aboutType: string; aboutId: string; reason: string }): Promise<string> {
+export async function openInquiry(
+  app: Changing,
+  tx: Transaction,
+  about: { aboutType: string; aboutId: string; reason: string },
+): Promise<string> {
   const id = app.newId();
   const now = app.clock.now();
   await tx.query(
@@ -17,7 +21,11 @@ export async function openInquiry(app: Changing, tx: Transaction, about: { about
 }
 
 /** Opens one unless one is open already, and makes operations that wait for it say so: for a lease that ended without an outcome. */
-export async function ensureInquiry(app: Changing, tx: Transaction, about: { aboutType: string; aboutId: string; reason: string }): Promise<void> {
+export async function ensureInquiry(
+  app: Changing,
+  tx: Transaction,
+  about: { aboutType: string; aboutId: string; reason: string },
+): Promise<void> {
   const [open] = await tx.query<{ id: string }>(
     "select id from inquiries where tenant_id = current_tenant() and about_type = $1 and about_id = $2 and resolution = 'OPEN'",
     [about.aboutType, about.aboutId],

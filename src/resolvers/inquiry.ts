@@ -27,7 +27,10 @@ export async function lookUpInquiry(app: Polling & Pick<App, 'log'>, scope: Scop
 }
 
 function readInquiry(tx: Transaction, id: string): Promise<InquiryModel | undefined> {
-  return tx.maybeOne<InquiryModel>(`select ${INQUIRY_COLUMNS} from inquiries q where q.tenant_id = current_tenant() and q.id = $1`, [id]);
+  return tx.maybeOne<InquiryModel>(
+    `select ${INQUIRY_COLUMNS} from inquiries q where q.tenant_id = current_tenant() and q.id = $1`,
+    [id],
+  );
 }
 
 // Nobody ever got this payment's address, so nobody can have paid it: the order may be paid anew. Should money come all the same, its
@@ -41,16 +44,22 @@ async function giveUp(app: Polling, tx: Transaction, inquiry: InquiryModel): Pro
   const payment = await lockPayment(tx, inquiry.aboutId);
   if (payment.status === 'PENDING' && payment.paymentUrl === null && payment.referenceCode === null) {
     await endStalePayment(app, tx, payment, 'FAILED', 'ANSWER_LOST');
-    await tx.query('update orders set payment_status = $2, version = version + 1 where tenant_id = current_tenant() and id = $1', [
-      orderId,
-      orderPaymentStatus(await paymentsOf(tx, orderId)),
-    ]);
+    await tx.query(
+      'update orders set payment_status = $2, version = version + 1 where tenant_id = current_tenant() and id = $1',
+      [orderId, orderPaymentStatus(await paymentsOf(tx, orderId))],
+    );
     return close(app, tx, inquiry, 'NOT_DONE', 'never shown to the customer');
   }
   return close(app, tx, inquiry, 'HANDED_TO_PERSON', 'the gateway gives no answer');
 }
 
-async function close(app: Changing, tx: Transaction, inquiry: InquiryModel, resolution: InquiryModel['resolution'], note: string): Promise<void> {
+async function close(
+  app: Changing,
+  tx: Transaction,
+  inquiry: InquiryModel,
+  resolution: InquiryModel['resolution'],
+  note: string,
+): Promise<void> {
   const now = app.clock.now();
   await tx.query(
     `update inquiries set attempts = attempts + 1, resolution = $2, note = $3, next_look_up_at = null, resolved_at = $4
@@ -58,7 +67,10 @@ async function close(app: Changing, tx: Transaction, inquiry: InquiryModel, reso
     [inquiry.id, resolution, note, now],
   );
   if (resolution === 'HANDED_TO_PERSON') return;
-  const errors = resolution === 'DONE' ? [] : [{ code: 'GATEWAY_UNAVAILABLE', message: 'The payment was not started. Please try again.' }];
+  const errors =
+    resolution === 'DONE'
+      ? []
+      : [{ code: 'GATEWAY_UNAVAILABLE', message: 'The payment was not started. Please try again.' }];
   await tx.query(
     `update operations set status = $2, user_errors = $3, finished_at = $4
      where tenant_id = current_tenant() and inquiry_id = $1 and status = 'UNKNOWN'`,

@@ -7,7 +7,14 @@ import type { OrderItemModel, OrderModel, TenantModel } from '../generated/prism
 import { columns } from '../columns.ts';
 import { decodeGlobalId } from '../global-id.ts';
 import { invalidInput } from '../errors.ts';
-import { INVOICE_COLUMNS, ITEM_COLUMNS, ORDER_COLUMNS, USER_COLUMNS, type InvoiceRow, type UserRow } from '../loaders.ts';
+import {
+  INVOICE_COLUMNS,
+  ITEM_COLUMNS,
+  ORDER_COLUMNS,
+  USER_COLUMNS,
+  type InvoiceRow,
+  type UserRow,
+} from '../loaders.ts';
 import { nextNumber } from './order-lock.ts';
 import type { Changing } from './payment-change.ts';
 
@@ -15,10 +22,18 @@ const TENANT_COLUMNS = columns('Tenant', 't');
 
 /** Makes the order's invoice in the transaction that turned it PAID (COM-11): number, data and totals are frozen from here on. */
 export async function issueInvoice(tx: Transaction, app: Changing, orderId: string): Promise<void> {
-  const order = await tx.one<OrderModel>(`select ${ORDER_COLUMNS} from orders o where o.tenant_id = current_tenant() and o.id = $1`, [orderId]);
+  const order = await tx.one<OrderModel>(
+    `select ${ORDER_COLUMNS} from orders o where o.tenant_id = current_tenant() and o.id = $1`,
+    [orderId],
+  );
   const [items, customers, tenants] = await Promise.all([
-    tx.query<OrderItemModel>(`select ${ITEM_COLUMNS} from order_items i where i.tenant_id = current_tenant() and i.order_id = $1 order by i.position`, [orderId]),
-    tx.query<UserRow>(`select ${USER_COLUMNS} from users u where u.tenant_id = current_tenant() and u.id = $1`, [order.customerId]),
+    tx.query<OrderItemModel>(
+      `select ${ITEM_COLUMNS} from order_items i where i.tenant_id = current_tenant() and i.order_id = $1 order by i.position`,
+      [orderId],
+    ),
+    tx.query<UserRow>(`select ${USER_COLUMNS} from users u where u.tenant_id = current_tenant() and u.id = $1`, [
+      order.customerId,
+    ]),
     tx.query<TenantModel>(`select ${TENANT_COLUMNS} from tenants t where t.id = current_tenant()`),
   ]);
   const issuedAt = app.clock.now();
@@ -27,7 +42,16 @@ export async function issueInvoice(tx: Transaction, app: Changing, orderId: stri
   await tx.query(
     `insert into invoices (tenant_id, id, number, kind, order_id, customer_id, total_minor, currency_code, document, issued_at)
      values (current_tenant(), $1, $2, 'INVOICE', $3, $4, $5, $6, $7, $8)`,
-    [app.newId(), number, order.id, order.customerId, order.totalMinor, order.currencyCode, JSON.stringify(document), issuedAt],
+    [
+      app.newId(),
+      number,
+      order.id,
+      order.customerId,
+      order.totalMinor,
+      order.currencyCode,
+      JSON.stringify(document),
+      issuedAt,
+    ],
   );
 }
 
@@ -49,8 +73,16 @@ function documentOf({ number, issuedAt, order, items, customer, tenant }: Invoic
     issuedAt: localDay(issuedAt, tenant.timeZone),
     orderNumber: order.number!,
     locale,
-    tenant: { name: tenant.name, addressLines: legal.addressLines ?? [], legalText: legal.legalText ?? null, taxId: legal.taxId ?? null },
-    customer: { name: [customer.firstName, customer.lastName].filter(Boolean).join(' ') || customer.email, email: customer.email },
+    tenant: {
+      name: tenant.name,
+      addressLines: legal.addressLines ?? [],
+      legalText: legal.legalText ?? null,
+      taxId: legal.taxId ?? null,
+    },
+    customer: {
+      name: [customer.firstName, customer.lastName].filter(Boolean).join(' ') || customer.email,
+      email: customer.email,
+    },
     currencyCode: order.currencyCode,
     lines: items.map((item) => ({
       description: inLanguage(item.descriptions as Record<string, string>, locale),
@@ -70,25 +102,35 @@ function documentOf({ number, issuedAt, order, items, customer, tenant }: Invoic
 
 /** The calendar day of an instant where the tenant is. */
 function localDay(instant: Date, timeZone: string): string {
-  return new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(instant);
+  return new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(
+    instant,
+  );
 }
 
 /** The text in a locale: the same locale, else the same language, else English, else what there is. */
 export function inLanguage(texts: Readonly<Record<string, string>>, locale: string): string {
   const language = locale.split('-')[0]!;
   const near = Object.keys(texts).find((name) => name.split('-')[0] === language);
-  return texts[locale] ?? (near === undefined ? undefined : texts[near]) ?? texts['en'] ?? Object.values(texts)[0] ?? '';
+  return (
+    texts[locale] ?? (near === undefined ? undefined : texts[near]) ?? texts['en'] ?? Object.values(texts)[0] ?? ''
+  );
 }
 
 /** An invoice by id or number; null where there is none of the caller's. */
-export async function readInvoice(ctx: Context, by: { id?: string | null; number?: string | null }): Promise<InvoiceRow | null> {
+export async function readInvoice(
+  ctx: Context,
+  by: { id?: string | null; number?: string | null },
+): Promise<InvoiceRow | null> {
   authorize(ctx, 'invoice.read');
   if (by.id) {
     const decoded = decodeGlobalId(by.id);
     return decoded?.typeName === 'Invoice' ? ctx.loaders.invoice.load(decoded.id) : null;
   }
   if (!by.number) throw invalidInput('Ask by id or by number.', ['id']);
-  const rows = await ctx.reads.query<InvoiceRow>(`select ${INVOICE_COLUMNS} from invoices v where v.tenant_id = current_tenant() and v.number = $1`, [by.number]);
+  const rows = await ctx.reads.query<InvoiceRow>(
+    `select ${INVOICE_COLUMNS} from invoices v where v.tenant_id = current_tenant() and v.number = $1`,
+    [by.number],
+  );
   return rows[0] ?? null;
 }
 

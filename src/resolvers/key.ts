@@ -29,7 +29,10 @@ const LIVE_KEYS_MAX = 100;
 
 export async function keysByIds(ctx: Context, ids: readonly string[]): Promise<(ApiKeyRow | null)[]> {
   authorize(ctx, 'portal.read');
-  const rows = await ctx.reads.query<ApiKeyRow>(`select ${KEY_COLUMNS} from api_keys k where k.tenant_id = current_tenant() and k.id = any($1::uuid[])`, [ids]);
+  const rows = await ctx.reads.query<ApiKeyRow>(
+    `select ${KEY_COLUMNS} from api_keys k where k.tenant_id = current_tenant() and k.id = any($1::uuid[])`,
+    [ids],
+  );
   return ids.map((id) => rows.find((row) => row.id === id) ?? null);
 }
 
@@ -40,11 +43,15 @@ export async function createApiKey(ctx: Context, input: CreateKeyInput): Promise
   refusePlatform(ctx.scope.tenantId === PLATFORM_TENANT_ID, 'API keys');
   const scopes = checkScopes(input.scopes);
   const expiresAt = input.expiresAt ?? null;
-  if (expiresAt !== null && expiresAt <= ctx.app.clock.now()) throw invalidInput('A key cannot expire in the past.', ['input', 'expiresAt']);
+  if (expiresAt !== null && expiresAt <= ctx.app.clock.now())
+    throw invalidInput('A key cannot expire in the past.', ['input', 'expiresAt']);
   const kind = scopes.length === 0 ? 'PUBLISHABLE' : 'SECRET';
   const key = makeKey(kind, input.mode, ctx.app.randomBytes);
   const done = await runOperation(ctx, 'createApiKey', { ...input }, (operation) =>
-    operation.once(async (tx) => ({ ...(await insertKey(authorOf(ctx), ctx.app.vault, tx, { key, kind, mode: input.mode, scopes, expiresAt })), once: { secret: key } })),
+    operation.once(async (tx) => ({
+      ...(await insertKey(authorOf(ctx), ctx.app.vault, tx, { key, kind, mode: input.mode, scopes, expiresAt })),
+      once: { secret: key },
+    })),
   );
   ctx.app.journal.wake();
   return done;
@@ -54,12 +61,20 @@ export async function createApiKey(ctx: Context, input: CreateKeyInput): Promise
  * Takes in a key that was made elsewhere, so that a website moves without a change (TEN-2). For commands and the seed, which have no
  * request. @throws INVALID_INPUT, CONFLICT
  */
-export async function importKey(tools: { readonly db: Database; readonly vault: Vault }, author: Author, tenantId: string, given: Omit<NewKey, 'kind' | 'mode'>): Promise<Done> {
+export async function importKey(
+  tools: { readonly db: Database; readonly vault: Vault },
+  author: Author,
+  tenantId: string,
+  given: Omit<NewKey, 'kind' | 'mode'>,
+): Promise<Done> {
   const { kind, mode } = requireKeyForm(given.key);
   const scopes = checkScopes(given.scopes);
-  if ((kind === 'SECRET') !== scopes.length > 0) throw invalidInput('A secret key needs scopes, and a publishable one holds none.', ['input', 'scopes']);
+  if ((kind === 'SECRET') !== scopes.length > 0)
+    throw invalidInput('A secret key needs scopes, and a publishable one holds none.', ['input', 'scopes']);
   try {
-    return await tools.db.write({ tenantId, customerId: null }, (tx) => insertKey(author, tools.vault, tx, { ...given, scopes, kind, mode }));
+    return await tools.db.write({ tenantId, customerId: null }, (tx) =>
+      insertKey(author, tools.vault, tx, { ...given, scopes, kind, mode }),
+    );
   } catch (error) {
     if (pgCode(error) === '23505') throw new AppError('CONFLICT', 'This key is in use already.');
     throw error;
@@ -67,10 +82,15 @@ export async function importKey(tools: { readonly db: Database; readonly vault: 
 }
 
 /** Ends a key at once, in every process. A key that was revoked before stays as it is. @throws NOT_FOUND */
-export async function revokeApiKey(ctx: Context, input: { readonly idempotencyKey?: string | null | undefined; readonly apiKeyId: string }): Promise<Done> {
+export async function revokeApiKey(
+  ctx: Context,
+  input: { readonly idempotencyKey?: string | null | undefined; readonly apiKeyId: string },
+): Promise<Done> {
   authorize(ctx, 'key.revoke');
   const id = idOf('ApiKey', input.apiKeyId, ['input', 'apiKeyId']);
-  const done = await runOperation(ctx, 'revokeApiKey', { ...input }, (operation) => operation.once((tx) => revoke(ctx, tx, id)));
+  const done = await runOperation(ctx, 'revokeApiKey', { ...input }, (operation) =>
+    operation.once((tx) => revoke(ctx, tx, id)),
+  );
   announceChange(ctx, 'key.changed', id);
   return done;
 }
@@ -85,8 +105,11 @@ interface NewKey {
 
 async function insertKey(author: Author, vault: Vault, tx: Transaction, made: NewKey): Promise<Done> {
   const { key, kind, mode, scopes, expiresAt } = made;
-  const { live } = await tx.one<{ live: bigint }>('select count(*) as live from api_keys where tenant_id = current_tenant() and revoked_at is null');
-  if (live >= LIVE_KEYS_MAX) throw new AppError('INVALID_STATE', `A tenant has ${LIVE_KEYS_MAX} keys at most. Revoke those no longer used.`);
+  const { live } = await tx.one<{ live: bigint }>(
+    'select count(*) as live from api_keys where tenant_id = current_tenant() and revoked_at is null',
+  );
+  if (live >= LIVE_KEYS_MAX)
+    throw new AppError('INVALID_STATE', `A tenant has ${LIVE_KEYS_MAX} keys at most. Revoke those no longer used.`);
   const id = author.newId();
   const prefix = prefixOf(key);
   await tx.query(
@@ -95,12 +118,23 @@ async function insertKey(author: Author, vault: Vault, tx: Transaction, made: Ne
     [id, kind, mode, prefix, vault.hashKey(key), scopes, expiresAt, author.clock.now()],
   );
   const after = { kind, mode, prefix, scopes, expiresAt };
-  await recordChange(author, tx, { type: 'key.changed', aggregateType: 'ApiKey', aggregateId: id, version: 1, action: 'key.create', before: null, after });
+  await recordChange(author, tx, {
+    type: 'key.changed',
+    aggregateType: 'ApiKey',
+    aggregateId: id,
+    version: 1,
+    action: 'key.create',
+    before: null,
+    after,
+  });
   return { type: 'ApiKey', id };
 }
 
 async function revoke(ctx: Context, tx: Transaction, id: string): Promise<Done> {
-  const key = await tx.maybeOne<{ prefix: string; revoked: boolean }>('select prefix, revoked_at is not null as revoked from api_keys where tenant_id = current_tenant() and id = $1 for update', [id]);
+  const key = await tx.maybeOne<{ prefix: string; revoked: boolean }>(
+    'select prefix, revoked_at is not null as revoked from api_keys where tenant_id = current_tenant() and id = $1 for update',
+    [id],
+  );
   if (!key) throw notFound('apikey', ['input', 'apiKeyId']);
   if (!key.revoked) {
     const now = ctx.app.clock.now();
@@ -121,6 +155,10 @@ async function revoke(ctx: Context, tx: Transaction, id: string): Promise<Done> 
 
 function checkScopes(scopes: readonly string[]): string[] {
   const unknown = scopes.find((scope) => !KEY_SCOPES.some((known) => known === scope));
-  if (unknown !== undefined) throw invalidInput(`The scopes are: ${KEY_SCOPES.join(', ')}. None at all makes a publishable key.`, ['input', 'scopes']);
+  if (unknown !== undefined)
+    throw invalidInput(`The scopes are: ${KEY_SCOPES.join(', ')}. None at all makes a publishable key.`, [
+      'input',
+      'scopes',
+    ]);
   return [...new Set(scopes)];
 }

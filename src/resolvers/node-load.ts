@@ -5,7 +5,10 @@ import { AppError } from '../errors.ts';
 type Load = (ctx: Context, ids: readonly string[]) => Promise<readonly (object | Error | null)[]>;
 
 /** How a type is found by global id: who may not read the type finds nothing, because what one may not see does not exist. */
-export function authorizedLoad(rule: RuleName, load: Load): (ctx: Context, ids: readonly string[]) => Promise<(object | null)[]> {
+export function authorizedLoad(
+  rule: RuleName,
+  load: Load,
+): (ctx: Context, ids: readonly string[]) => Promise<(object | null)[]> {
   return async (ctx, ids) => {
     try {
       authorize(ctx, rule);

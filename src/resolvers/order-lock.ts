@@ -4,7 +4,11 @@ import type { OrderModel } from '../generated/prisma/models.ts';
 import { ORDER_COLUMNS } from '../loaders.ts';
 
 /** The order, locked: the first lock of every verb that changes it (decisions.md, "Global lock order"). */
-export async function lockOrder(tx: Transaction, id: string, field: readonly string[] = ['input', 'orderId']): Promise<OrderModel> {
+export async function lockOrder(
+  tx: Transaction,
+  id: string,
+  field: readonly string[] = ['input', 'orderId'],
+): Promise<OrderModel> {
   const order = await tx.maybeOne<OrderModel>(
     `select ${ORDER_COLUMNS} from orders o where o.tenant_id = current_tenant() and o.id = $1 for update`,
     [id],

@@ -5,7 +5,15 @@ import type { OrderModel } from '../generated/prisma/models.ts';
 import type { OrderStatus, OrderType, PaymentStatus } from '../generated/prisma/enums.ts';
 import { decodeGlobalId, idOf } from '../global-id.ts';
 import { ORDER_COLUMNS } from '../loaders.ts';
-import { cursorColumn, keyset, pageArgs, toConnection, type Connection, type PageArguments, type Paged } from '../paging.ts';
+import {
+  cursorColumn,
+  keyset,
+  pageArgs,
+  toConnection,
+  type Connection,
+  type PageArguments,
+  type Paged,
+} from '../paging.ts';
 
 export interface OrderFilter {
   readonly status?: readonly OrderStatus[] | null;
@@ -17,7 +25,11 @@ export interface OrderFilter {
 }
 
 /** The tenant's orders, newest first; a customer's own only. */
-export async function listOrders(ctx: Context, filter: OrderFilter | null | undefined, args: PageArguments): Promise<Connection<OrderModel & Paged>> {
+export async function listOrders(
+  ctx: Context,
+  filter: OrderFilter | null | undefined,
+  args: PageArguments,
+): Promise<Connection<OrderModel & Paged>> {
   authorize(ctx, 'order.read');
   const page = pageArgs(args);
   const conditions = conditionsOf(filter ?? {}, ctx.scope.customerId);
@@ -42,7 +54,11 @@ function conditionsOf(filter: OrderFilter, customerId: string | null): Condition
   const add = (text: string, value: unknown) => conditions.push({ text, value });
   // Row-level security says the same; said here as well, the customer's own index is used.
   if (customerId !== null) add('o.customer_id = ?', customerId);
-  if (filter.customerId) add('o.customer_id = ?', decodeGlobalId(filter.customerId)?.typeName === 'User' ? idOf('User', filter.customerId) : NOBODY);
+  if (filter.customerId)
+    add(
+      'o.customer_id = ?',
+      decodeGlobalId(filter.customerId)?.typeName === 'User' ? idOf('User', filter.customerId) : NOBODY,
+    );
   if (filter.status) add('o.status = any(?::order_status[])', filter.status);
   if (filter.paymentStatus) add('o.payment_status = any(?::payment_status[])', filter.paymentStatus);
   if (filter.type) add('o.type = any(?::order_type[])', filter.type);
@@ -55,7 +71,10 @@ function conditionsOf(filter: OrderFilter, customerId: string | null): Condition
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /** An order by id or number; null where there is none of the caller's. */
-export async function readOrder(ctx: Context, by: { id?: string | null; number?: string | null }): Promise<OrderModel | null> {
+export async function readOrder(
+  ctx: Context,
+  by: { id?: string | null; number?: string | null },
+): Promise<OrderModel | null> {
   authorize(ctx, 'order.read');
   if (by.id && by.number) throw invalidInput('Ask by id or by number, not by both.', ['number']);
   if (by.id) {
@@ -63,6 +82,9 @@ export async function readOrder(ctx: Context, by: { id?: string | null; number?:
     return decoded?.typeName === 'Order' ? ctx.loaders.order.load(decoded.id) : null;
   }
   if (!by.number) throw invalidInput('Ask by id or by number.', ['id']);
-  const rows = await ctx.reads.query<OrderModel>(`select ${ORDER_COLUMNS} from orders o where o.tenant_id = current_tenant() and o.number = $1`, [by.number]);
+  const rows = await ctx.reads.query<OrderModel>(
+    `select ${ORDER_COLUMNS} from orders o where o.tenant_id = current_tenant() and o.number = $1`,
+    [by.number],
+  );
   return rows[0] ?? null;
 }

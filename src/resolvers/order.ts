@@ -32,7 +32,14 @@ export interface CreateOrderInput {
 }
 
 // What has rules of its own is ordered by its own verbs: a booking, a package, a wallet's top-up.
-const ORDERED_BY_HAND: ReadonlySet<OrderType> = new Set(['MANUAL_INVOICE', 'PRODUCT', 'APPOINTMENT', 'STAY', 'FLIGHT', 'PACKAGE']);
+const ORDERED_BY_HAND: ReadonlySet<OrderType> = new Set([
+  'MANUAL_INVOICE',
+  'PRODUCT',
+  'APPOINTMENT',
+  'STAY',
+  'FLIGHT',
+  'PACKAGE',
+]);
 const DESCRIPTION_MAX = 500;
 
 /**
@@ -43,7 +50,8 @@ export async function createOrder(ctx: Context, input: CreateOrderInput): Promis
   authorize(ctx, 'order.create');
   return runOperation(ctx, 'createOrder', { ...input }, (operation) =>
     operation.once(async (tx) => {
-      if (!ORDERED_BY_HAND.has(input.type)) throw invalidInput('Orders of this type are not made by hand.', ['input', 'type']);
+      if (!ORDERED_BY_HAND.has(input.type))
+        throw invalidInput('Orders of this type are not made by hand.', ['input', 'type']);
       const customerId = await customerOf(ctx, tx, input.customerId ?? null);
       const tenant = await tx.one<{ currency: string; tax: TaxProfile }>(
         'select currency_code as currency, tax_profile as tax from tenants where id = current_tenant()',
@@ -68,23 +76,31 @@ async function customerOf(ctx: Context, tx: Transaction, customerId: string | nu
   }
   const id = idOf('User', customerId, field);
   if (own !== null && id !== own) throw notFound('customer', field);
-  const found = await tx.maybeOne('select id from users where tenant_id = current_tenant() and id = $1 and active', [id]);
+  const found = await tx.maybeOne('select id from users where tenant_id = current_tenant() and id = $1 and active', [
+    id,
+  ]);
   if (!found) throw notFound('customer', field);
   return id;
 }
 
 function lineOf(item: OrderItemInput, index: number, currencyCode: string) {
   const field = (name: string) => ['input', 'items', String(index), name];
-  if (!item.description?.length) throw invalidInput('An item needs a description in one language at least.', field('description'));
+  if (!item.description?.length)
+    throw invalidInput('An item needs a description in one language at least.', field('description'));
   for (const { text } of item.description) {
     if (text.trim() === '' || text.length > DESCRIPTION_MAX) {
       throw invalidInput(`A description has 1 to ${DESCRIPTION_MAX} characters.`, field('description'));
     }
   }
-  if (item.unitPrice === null || item.unitPrice === undefined) throw invalidInput('An item needs a unit price.', field('unitPrice'));
+  if (item.unitPrice === null || item.unitPrice === undefined)
+    throw invalidInput('An item needs a unit price.', field('unitPrice'));
   const unitPriceMinor = parseAmount(item.unitPrice, currencyCode, field('unitPrice'));
   if (unitPriceMinor < 0n) throw invalidInput('A unit price is not negative.', field('unitPrice'));
-  return { quantity: item.quantity, unitPriceMinor, taxRate: item.taxRate ? parseRate(item.taxRate, field('taxRate')).text : null };
+  return {
+    quantity: item.quantity,
+    unitPriceMinor,
+    taxRate: item.taxRate ? parseRate(item.taxRate, field('taxRate')).text : null,
+  };
 }
 
 async function insertOrder(
@@ -97,10 +113,24 @@ async function insertOrder(
   await tx.query(
     `insert into orders (tenant_id, id, type, status, customer_id, currency_code, subtotal_minor, tax_minor, total_minor, created_at)
      values (current_tenant(), $1, $2, 'DRAFT', $3, $4, $5, $6, $7, $8)`,
-    [id, order.type, order.customerId, order.currencyCode, order.priced.subtotalMinor, order.priced.taxMinor, order.priced.totalMinor, now],
+    [
+      id,
+      order.type,
+      order.customerId,
+      order.currencyCode,
+      order.priced.subtotalMinor,
+      order.priced.taxMinor,
+      order.priced.totalMinor,
+      now,
+    ],
   );
   await appendEvent(tx, {
-    id: ctx.app.newId(), type: 'order.created', aggregateType: 'Order', aggregateId: id, version: 1, occurredAt: now,
+    id: ctx.app.newId(),
+    type: 'order.created',
+    aggregateType: 'Order',
+    aggregateId: id,
+    version: 1,
+    occurredAt: now,
     payload: { v: 1, customerId: order.customerId },
   });
   return id;
@@ -135,14 +165,18 @@ async function insertItems(
 }
 
 /** Gives the order its number and freezes it (COM-4). @throws INVALID_STATE, NOT_FOUND */
-export async function issueOrder(ctx: Context, input: { orderId: string; expiresAt?: Date | null; idempotencyKey?: string | null }): Promise<Done> {
+export async function issueOrder(
+  ctx: Context,
+  input: { orderId: string; expiresAt?: Date | null; idempotencyKey?: string | null },
+): Promise<Done> {
   authorize(ctx, 'order.issue');
   return runOperation(ctx, 'issueOrder', { ...input }, (operation) =>
     operation.once(async (tx) => {
       const order = await lockOrder(tx, idOf('Order', input.orderId, ['input', 'orderId']));
       requireIssuable(order);
       const now = ctx.app.clock.now();
-      if (input.expiresAt && input.expiresAt <= now) throw invalidInput('An order expires in the future.', ['input', 'expiresAt']);
+      if (input.expiresAt && input.expiresAt <= now)
+        throw invalidInput('An order expires in the future.', ['input', 'expiresAt']);
       const status = statusOnIssue(order.totalMinor);
       const number = formatOrderNumber('ORD', await nextNumber(tx, 'ORDER'));
       await tx.query(
@@ -160,9 +194,13 @@ export async function issueOrder(ctx: Context, input: { orderId: string; expires
 }
 
 /** Cancels an order nobody paid; its pending payments end with it. @throws INVALID_STATE, NOT_FOUND */
-export async function cancelOrder(ctx: Context, input: { orderId: string; reason?: string | null; idempotencyKey?: string | null }): Promise<Done> {
+export async function cancelOrder(
+  ctx: Context,
+  input: { orderId: string; reason?: string | null; idempotencyKey?: string | null },
+): Promise<Done> {
   authorize(ctx, 'order.cancel');
-  if (input.reason && input.reason.length > DESCRIPTION_MAX) throw invalidInput(`A reason has at most ${DESCRIPTION_MAX} characters.`, ['input', 'reason']);
+  if (input.reason && input.reason.length > DESCRIPTION_MAX)
+    throw invalidInput(`A reason has at most ${DESCRIPTION_MAX} characters.`, ['input', 'reason']);
   return runOperation(ctx, 'cancelOrder', { ...input }, (operation) =>
     operation.once(async (tx) => {
       const order = await lockOrder(tx, idOf('Order', input.orderId, ['input', 'orderId']));
@@ -185,12 +223,22 @@ async function requireNoReview(tx: Transaction, orderId: string): Promise<void> 
     `select ${PAYMENT_COLUMNS} from payments p where p.tenant_id = current_tenant() and p.order_id = $1 and p.status = 'UNDER_REVIEW'`,
     [orderId],
   );
-  if (held.length > 0) throw new AppError('INVALID_STATE', 'A payment of this order is being reviewed; decide on it first.');
+  if (held.length > 0)
+    throw new AppError('INVALID_STATE', 'A payment of this order is being reviewed; decide on it first.');
 }
 
-async function orderMoved(ctx: Context, tx: Transaction, order: OrderModel, status: OrderModel['status']): Promise<void> {
+async function orderMoved(
+  ctx: Context,
+  tx: Transaction,
+  order: OrderModel,
+  status: OrderModel['status'],
+): Promise<void> {
   await appendEvent(tx, {
-    id: ctx.app.newId(), type: 'order.status', aggregateType: 'Order', aggregateId: order.id, version: order.version + 1,
+    id: ctx.app.newId(),
+    type: 'order.status',
+    aggregateType: 'Order',
+    aggregateId: order.id,
+    version: order.version + 1,
     occurredAt: ctx.app.clock.now(),
     payload: { v: 1, customerId: order.customerId, previousStatus: order.status, status },
   });

@@ -68,13 +68,25 @@ export async function cancelPendingPayments(app: Changing, tx: Transaction, orde
        where tenant_id = current_tenant() and id = $1`,
       [payment.id, afterGivingUp(app)],
     );
-    await paymentMoved(app, tx, payment, { version: payment.version + 1, previousStatus: 'PENDING', status: 'CANCELLED' });
+    await paymentMoved(app, tx, payment, {
+      version: payment.version + 1,
+      previousStatus: 'PENDING',
+      status: 'CANCELLED',
+    });
   }
-  return orderPaymentStatus(payments.map((payment) => (pending.includes(payment) ? { status: 'CANCELLED' as const } : payment)));
+  return orderPaymentStatus(
+    payments.map((payment) => (pending.includes(payment) ? { status: 'CANCELLED' as const } : payment)),
+  );
 }
 
 /** Ends a pending payment whose page is closed or was never given to anybody. Money that comes all the same still finds it. */
-export async function endStalePayment(app: Changing, tx: Transaction, payment: PaymentModel, status: 'EXPIRED' | 'FAILED', reason: string): Promise<void> {
+export async function endStalePayment(
+  app: Changing,
+  tx: Transaction,
+  payment: PaymentModel,
+  status: 'EXPIRED' | 'FAILED',
+  reason: string,
+): Promise<void> {
   await tx.query(
     `update payments set status = $2, failure_reason = $3, next_poll_at = case when gateway_reference is not null then $4::timestamptz end,
        poll_attempts = 0, version = version + 1

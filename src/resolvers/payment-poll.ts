@@ -23,9 +23,16 @@ const GIVEN_UP_ATTEMPTS_MAX = 8;
  * Asks the gateway about a payment of its own accord and settles by the same reducer as a webhook (COM-9). Safe to run twice.
  * @returns what is now known of the payment, UNKNOWN while the gateway cannot say
  */
-export async function pollPayment(app: Polling, scope: Scope, paymentId: string): Promise<'PAID' | 'NOT_PAID' | 'UNKNOWN'> {
+export async function pollPayment(
+  app: Polling,
+  scope: Scope,
+  paymentId: string,
+): Promise<'PAID' | 'NOT_PAID' | 'UNKNOWN'> {
   const payment = await app.db.read(scope, (tx) =>
-    tx.maybeOne<PaymentModel>(`select ${PAYMENT_COLUMNS} from payments p where p.tenant_id = current_tenant() and p.id = $1`, [paymentId]),
+    tx.maybeOne<PaymentModel>(
+      `select ${PAYMENT_COLUMNS} from payments p where p.tenant_id = current_tenant() and p.id = $1`,
+      [paymentId],
+    ),
   );
   if (!payment) return 'NOT_PAID';
   // A payment given up is asked about again when a webhook said that it was paid after all.
@@ -37,7 +44,9 @@ export async function pollPayment(app: Polling, scope: Scope, paymentId: string)
   if (payment.gatewayReference === null) {
     await app.db.write(scope, async (tx) => {
       await ensureInquiry(app, tx, { aboutType: 'Payment', aboutId: payment.id, reason: 'INITIATION_ANSWER_LOST' });
-      await tx.query('update payments set next_poll_at = null where tenant_id = current_tenant() and id = $1', [payment.id]);
+      await tx.query('update payments set next_poll_at = null where tenant_id = current_tenant() and id = $1', [
+        payment.id,
+      ]);
     });
     return 'UNKNOWN';
   }
@@ -51,7 +60,12 @@ export async function pollPayment(app: Polling, scope: Scope, paymentId: string)
     await pollLater(app, scope, payment);
     return 'UNKNOWN';
   }
-  const decision = await settleNow(app, scope, { paymentId, claim: overdueClaim(app, payment), fact: outcome.value, amountRule: connection.amountRule });
+  const decision = await settleNow(app, scope, {
+    paymentId,
+    claim: overdueClaim(app, payment),
+    fact: outcome.value,
+    amountRule: connection.amountRule,
+  });
   if (decision.paymentStatus === 'PENDING') {
     await pollLater(app, scope, payment);
     return 'UNKNOWN';
@@ -76,7 +90,13 @@ async function connectOrNull(app: Polling, scope: Scope, payment: PaymentModel):
 }
 
 async function stopAsking(app: Polling, scope: Scope, payment: PaymentModel): Promise<void> {
-  await app.db.write(scope, (tx) => tx.query(`update payments set next_poll_at = null ${UNLESS_ASKED_ANEW}`, [payment.id, payment.status, payment.nextPollAt]));
+  await app.db.write(scope, (tx) =>
+    tx.query(`update payments set next_poll_at = null ${UNLESS_ASKED_ANEW}`, [
+      payment.id,
+      payment.status,
+      payment.nextPollAt,
+    ]),
+  );
 }
 
 // A webhook may have asked for another look while we were asking. A Date has milliseconds only.
@@ -92,11 +112,15 @@ async function pollLater(app: Polling, scope: Scope, payment: PaymentModel): Pro
   const now = app.clock.now().getTime();
   const backoff = Math.min(POLL_BASE_MS * 2 ** Math.min(payment.pollAttempts, 12), POLL_MAX_MS);
   const ends = payment.expiresAt?.getTime();
-  if (payment.status !== 'PENDING' && payment.pollAttempts >= GIVEN_UP_ATTEMPTS_MAX) return stopAsking(app, scope, payment);
+  if (payment.status !== 'PENDING' && payment.pollAttempts >= GIVEN_UP_ATTEMPTS_MAX)
+    return stopAsking(app, scope, payment);
   const next = ends !== undefined && ends > now ? Math.min(now + backoff, ends + 1_000) : now + backoff;
   await app.db.write(scope, async (tx) => {
     await tx.query(`update payments set next_poll_at = $4, poll_attempts = poll_attempts + 1 ${UNLESS_ASKED_ANEW}`, [
-      payment.id, payment.status, payment.nextPollAt, new Date(next),
+      payment.id,
+      payment.status,
+      payment.nextPollAt,
+      new Date(next),
     ]);
     // Nobody can say what became of it: a person is told, and the gateway is asked on all the same.
     const silentSince = ends ?? payment.createdAt.getTime() + PENDING_AT_MOST_MS;

@@ -85,7 +85,11 @@ export async function payOrder(ctx: Context, input: PayOrderInput): Promise<Done
       return { about: { type: 'Payment', id: value.payment.id }, value, complete: value.continued };
     });
     if (intent.continued) return { type: 'Payment', id: intent.payment.id };
-    const outcome = await ctx.app.gateways.initiate(chosen.gateway, chosen.connection, initiation(ctx, intent, chosen, returnUrl, await tenantSlug(ctx)));
+    const outcome = await ctx.app.gateways.initiate(
+      chosen.gateway,
+      chosen.connection,
+      initiation(ctx, intent, chosen, returnUrl, await tenantSlug(ctx)),
+    );
     return recordInitiation(ctx, operation, intent, outcome);
   });
 }
@@ -112,7 +116,9 @@ async function allowedReturnUrl(ctx: Context, returnUrl: string | null): Promise
   if (returnUrl === null) return null;
   const origin = new URL(returnUrl).origin;
   const { origins } = await ctx.app.db.read(ctx.scope, (tx) =>
-    tx.one<{ origins: string[] }>('select cors_origins as origins from portal_configs where tenant_id = current_tenant()'),
+    tx.one<{ origins: string[] }>(
+      'select cors_origins as origins from portal_configs where tenant_id = current_tenant()',
+    ),
   );
   if (!origins.includes(origin) && origin !== new URL(ctx.app.config.baseUrl).origin) {
     throw invalidInput("The return address is not on one of this shop's origins.", ['input', 'returnUrl']);
@@ -121,21 +127,39 @@ async function allowedReturnUrl(ctx: Context, returnUrl: string | null): Promise
 }
 
 async function tenantSlug(ctx: Context): Promise<string> {
-  const { slug } = await ctx.app.db.read(ctx.scope, (tx) => tx.one<{ slug: string }>('select slug from tenants where id = current_tenant()'));
+  const { slug } = await ctx.app.db.read(ctx.scope, (tx) =>
+    tx.one<{ slug: string }>('select slug from tenants where id = current_tenant()'),
+  );
   return slug;
 }
 
-async function commitIntent(ctx: Context, tx: Parameters<typeof lockOrder>[0], wish: { orderId: string; chosen: Chosen }): Promise<Intent> {
+async function commitIntent(
+  ctx: Context,
+  tx: Parameters<typeof lockOrder>[0],
+  wish: { orderId: string; chosen: Chosen },
+): Promise<Intent> {
   const order = await lockOrder(tx, wish.orderId);
   const payments = await paymentsOf(tx, order.id);
-  const items = await tx.query<OrderItemModel>(`select ${ITEM_COLUMNS} from order_items i where i.tenant_id = current_tenant() and i.order_id = $1 order by i.position`, [order.id]);
-  const customer = await tx.one<UserRow>(`select ${USER_COLUMNS} from users u where u.tenant_id = current_tenant() and u.id = $1`, [order.customerId]);
+  const items = await tx.query<OrderItemModel>(
+    `select ${ITEM_COLUMNS} from order_items i where i.tenant_id = current_tenant() and i.order_id = $1 order by i.position`,
+    [order.id],
+  );
+  const customer = await tx.one<UserRow>(
+    `select ${USER_COLUMNS} from users u where u.tenant_id = current_tenant() and u.id = $1`,
+    [order.customerId],
+  );
   const rest = { order, items, customer };
   requirePayable({ ...order, underReview: payments.some((payment) => payment.status === 'UNDER_REVIEW') });
   // The job that ends it may be seconds late; money for it would only be held for review.
-  if (order.expiresAt && order.expiresAt <= ctx.app.clock.now()) throw new AppError('ORDER_NOT_PAYABLE', "This order is expired and can't be paid.", { details: { status: 'EXPIRED' } });
+  if (order.expiresAt && order.expiresAt <= ctx.app.clock.now())
+    throw new AppError('ORDER_NOT_PAYABLE', "This order is expired and can't be paid.", {
+      details: { status: 'EXPIRED' },
+    });
   const pending = payments.find(
-    (payment) => payment.status === 'PENDING' && payment.gateway === wish.chosen.gateway && payment.methodId === wish.chosen.method.id,
+    (payment) =>
+      payment.status === 'PENDING' &&
+      payment.gateway === wish.chosen.gateway &&
+      payment.methodId === wish.chosen.method.id,
   );
   const now = ctx.app.clock.now();
   const stale = pending ? staleness(pending, now) : null;
@@ -150,7 +174,8 @@ const IN_CALL_MS = 30_000;
 function staleness(pending: PaymentModel, now: Date): { status: 'EXPIRED' | 'FAILED'; reason: string } | null {
   if (pending.expiresAt && pending.expiresAt <= now) return { status: 'EXPIRED', reason: 'TIME_TO_PAY_OVER' };
   const neverGiven = pending.paymentUrl === null && pending.referenceCode === null;
-  if (neverGiven && pending.createdAt.getTime() + IN_CALL_MS <= now.getTime()) return { status: 'FAILED', reason: 'ANSWER_LOST' };
+  if (neverGiven && pending.createdAt.getTime() + IN_CALL_MS <= now.getTime())
+    return { status: 'FAILED', reason: 'ANSWER_LOST' };
   return null;
 }
 
@@ -174,14 +199,26 @@ async function insertPayment(
   await tx.query(
     `insert into payments (tenant_id, id, order_id, customer_id, gateway, method_id, method, method_kind, status, amount_minor, currency_code, created_at, next_poll_at)
      values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, 'PENDING', $8, $9, $10, $11)`,
-    [id, order.id, order.customerId, gateway, method.id, method.nameEn, method.kind, amountDueMinor(order), order.currencyCode, now, new Date(now.getTime() + IN_CALL_MS)],
+    [
+      id,
+      order.id,
+      order.customerId,
+      gateway,
+      method.id,
+      method.nameEn,
+      method.kind,
+      amountDueMinor(order),
+      order.currencyCode,
+      now,
+      new Date(now.getTime() + IN_CALL_MS),
+    ],
   );
   const payment = await lockPayment(tx, id);
   await paymentMoved(ctx.app, tx, payment, { version: 1, previousStatus: 'UNPAID', status: 'PENDING' });
-  await tx.query('update orders set payment_status = $2, version = version + 1 where tenant_id = current_tenant() and id = $1', [
-    order.id,
-    orderPaymentStatus([...earlier, payment]),
-  ]);
+  await tx.query(
+    'update orders set payment_status = $2, version = version + 1 where tenant_id = current_tenant() and id = $1',
+    [order.id, orderPaymentStatus([...earlier, payment])],
+  );
   return payment;
 }
 
@@ -190,7 +227,11 @@ function initiation(ctx: Context, intent: Intent, chosen: Chosen, returnUrl: str
   const base = ctx.app.config.baseUrl;
   const gatewaySlug = ctx.app.gateways.slugOf(chosen.gateway);
   const back = (outcome: string) => {
-    const token = ctx.app.vault.sign('return', { tenantId: ctx.scope.tenantId, paymentId: payment.id, returnUrl, outcome }, new Date(payment.createdAt.getTime() + 30 * 86_400_000));
+    const token = ctx.app.vault.sign(
+      'return',
+      { tenantId: ctx.scope.tenantId, paymentId: payment.id, returnUrl, outcome },
+      new Date(payment.createdAt.getTime() + 30 * 86_400_000),
+    );
     return `${base}/pay/return/${gatewaySlug}/${slug}?token=${encodeURIComponent(token)}`;
   };
   return {
@@ -200,7 +241,12 @@ function initiation(ctx: Context, intent: Intent, chosen: Chosen, returnUrl: str
     methodName: chosen.method.nameEn,
     amountMinor: payment.amountMinor,
     currencyCode: payment.currencyCode,
-    customer: { firstName: customer.firstName ?? 'Customer', lastName: customer.lastName ?? 'Customer', email: customer.email, phone: customer.phone },
+    customer: {
+      firstName: customer.firstName ?? 'Customer',
+      lastName: customer.lastName ?? 'Customer',
+      email: customer.email,
+      phone: customer.phone,
+    },
     // One line with the exact amount: taxes and rounding are ours, and the vendor refuses a cart that does not add up (spec 1.2).
     items: [{ name: `Order ${order.number}`, quantity: 1, unitPriceMinor: payment.amountMinor }],
     returnUrls: { success: back('success'), failure: back('failure'), pending: back('pending') },
@@ -209,7 +255,12 @@ function initiation(ctx: Context, intent: Intent, chosen: Chosen, returnUrl: str
   };
 }
 
-async function recordInitiation(ctx: Context, operation: OperationHandle, intent: Intent, outcome: Outcome<InitiatedPayment>): Promise<Done> {
+async function recordInitiation(
+  ctx: Context,
+  operation: OperationHandle,
+  intent: Intent,
+  outcome: Outcome<InitiatedPayment>,
+): Promise<Done> {
   const { payment } = intent;
   const done = { type: 'Payment', id: payment.id };
   if (outcome.kind === 'done') {
@@ -219,7 +270,15 @@ async function recordInitiation(ctx: Context, operation: OperationHandle, intent
         `update payments set payment_url = $2, reference_code = $3, gateway_reference = $4, gateway_key = $5, expires_at = $6,
            next_poll_at = case when captured_minor = 0 then $7::timestamptz end, version = version + 1
          where tenant_id = current_tenant() and id = $1`,
-        [payment.id, started.paymentUrl, started.referenceCode, started.gatewayReference, started.gatewayKey, started.expiresAt, new Date(ctx.app.clock.now().getTime() + FIRST_POLL_MS)],
+        [
+          payment.id,
+          started.paymentUrl,
+          started.referenceCode,
+          started.gatewayReference,
+          started.gatewayKey,
+          started.expiresAt,
+          new Date(ctx.app.clock.now().getTime() + FIRST_POLL_MS),
+        ],
       );
       return done;
     });
@@ -237,11 +296,17 @@ async function recordInitiation(ctx: Context, operation: OperationHandle, intent
     ctx.log.warn({ payment: payment.id, reason: outcome.reason, detail: outcome.detail }, 'payment not started');
     throw refusal;
   }
-  const inquiryId = await operation.lose(async (tx) => openInquiry(ctx.app, tx, { aboutType: 'Payment', aboutId: payment.id, reason: 'INITIATION_ANSWER_LOST' }));
+  const inquiryId = await operation.lose(async (tx) =>
+    openInquiry(ctx.app, tx, { aboutType: 'Payment', aboutId: payment.id, reason: 'INITIATION_ANSWER_LOST' }),
+  );
   ctx.log.warn({ payment: payment.id, inquiry: inquiryId, detail: outcome.detail }, 'answer of the gateway lost');
-  throw new AppError('OUTCOME_UNKNOWN', 'The payment may have been started. It is being looked up; nothing will be charged twice.', {
-    details: { inquiryId },
-  });
+  throw new AppError(
+    'OUTCOME_UNKNOWN',
+    'The payment may have been started. It is being looked up; nothing will be charged twice.',
+    {
+      details: { inquiryId },
+    },
+  );
 }
 
 /** A webhook usually comes within seconds; the first question of our own waits that long (COM-9). */
@@ -249,7 +314,9 @@ const FIRST_POLL_MS = 120_000;
 
 function refusalOf(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>): AppError {
   if (outcome.kind === 'notDone' && (outcome.reason === 'rejected' || outcome.reason === 'misconfigured')) {
-    return new AppError('GATEWAY_REJECTED', 'The payment service did not accept this payment.', { log: outcome.detail });
+    return new AppError('GATEWAY_REJECTED', 'The payment service did not accept this payment.', {
+      log: outcome.detail,
+    });
   }
   const retryAt = outcome.kind === 'notDone' ? outcome.retryAt?.toISOString() : undefined;
   return new AppError('GATEWAY_UNAVAILABLE', 'The payment service does not answer. Please try again shortly.', {
@@ -265,7 +332,8 @@ export async function resolvePaymentReview(
 ): Promise<Done> {
   authorize(ctx, 'payment.review');
   const paymentId = idOf('Payment', input.paymentId, ['input', 'paymentId']);
-  if (input.reason.trim() === '' || input.reason.length > 500) throw invalidInput('Give a reason of 1 to 500 characters.', ['input', 'reason']);
+  if (input.reason.trim() === '' || input.reason.length > 500)
+    throw invalidInput('Give a reason of 1 to 500 characters.', ['input', 'reason']);
   return runOperation(ctx, 'resolvePaymentReview', { ...input }, (operation) =>
     operation.once(async (tx) => {
       await settle(tx, ctx.app, {

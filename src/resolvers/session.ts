@@ -38,7 +38,8 @@ export interface ShownSession {
 export async function register(ctx: Context, input: RegisterInput): Promise<Done> {
   authorize(ctx, 'session.register');
   const { tenantId } = ctx.scope;
-  if (tenantId === PLATFORM_TENANT_ID) throw new AppError('FORBIDDEN', 'Nobody registers with the platform itself. Send the API key of a tenant.');
+  if (tenantId === PLATFORM_TENANT_ID)
+    throw new AppError('FORBIDDEN', 'Nobody registers with the platform itself. Send the API key of a tenant.');
   let opened: OpenSession | null = null;
   const person = {
     email: input.email,
@@ -63,7 +64,9 @@ export async function login(ctx: Context, input: LoginInput): Promise<Done> {
   const scope = realmOf(ctx);
   const email = normalEmail(input.email);
   const account = ctx.app.vault.fingerprint(`login ${scope.tenantId} ${email}`);
-  const opened = await ctx.app.auth.attempts.run(scope.tenantId, account, () => tryLogin(ctx.app, scope, email, input.password));
+  const opened = await ctx.app.auth.attempts.run(scope.tenantId, account, () =>
+    tryLogin(ctx.app, scope, email, input.password),
+  );
   if (!opened) throw new AppError('INVALID_CREDENTIALS', 'The email address or the password is wrong.');
   return show(ctx, scope.tenantId, opened);
 }
@@ -75,9 +78,14 @@ export async function refreshSession(ctx: Context, input: RefreshInput): Promise
   const rotation = await ctx.app.db.write(scope, (tx) => rotateRefreshToken(ctx.app, tx, input.refreshToken));
   if (rotation.kind === 'REUSED') {
     announceChange(ctx, 'session.revoked', rotation.sessionId, scope.tenantId);
-    throw new AppError('TOKEN_REUSED', 'This refresh token was used before. The session has been ended; please sign in again.', { log: `Refresh token reused in session ${rotation.sessionId}` });
+    throw new AppError(
+      'TOKEN_REUSED',
+      'This refresh token was used before. The session has been ended; please sign in again.',
+      { log: `Refresh token reused in session ${rotation.sessionId}` },
+    );
   }
-  if (rotation.kind === 'ENDED') throw new AppError('INVALID_CREDENTIALS', 'This refresh token is not valid any more. Please sign in again.');
+  if (rotation.kind === 'ENDED')
+    throw new AppError('INVALID_CREDENTIALS', 'This refresh token is not valid any more. Please sign in again.');
   return show(ctx, scope.tenantId, rotation.session);
 }
 
@@ -110,11 +118,15 @@ async function tryLogin(app: App, scope: Scope, email: string, password: string)
   const newHash = verdict.outdated ? await app.auth.passwords.hash(password) : null;
   return app.db.write(scope, async (tx) => {
     if (newHash) await tx.query(UPGRADE, [person.id, person.passwordHash, newHash]);
-    const user = await tx.maybeOne<UserRow>(`select ${USER_COLUMNS} from users u where u.tenant_id = current_tenant() and u.id = $1 and u.active`, [person.id]);
+    const user = await tx.maybeOne<UserRow>(
+      `select ${USER_COLUMNS} from users u where u.tenant_id = current_tenant() and u.id = $1 and u.active`,
+      [person.id],
+    );
     return user ? openSession(app, tx, user) : null;
   });
 }
 
 const FIND = `select ${USER_COLUMNS}, u.password_hash as "passwordHash" from users u where u.tenant_id = current_tenant() and u.email = $1`;
 // Only what was checked is replaced: a password changed meanwhile stays.
-const UPGRADE = 'update users set password_hash = $3 where tenant_id = current_tenant() and id = $1 and password_hash = $2';
+const UPGRADE =
+  'update users set password_hash = $3 where tenant_id = current_tenant() and id = $1 and password_hash = $2';

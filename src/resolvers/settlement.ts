@@ -1,7 +1,14 @@
 import type { App } from '../context.ts';
 import type { Scope, Transaction } from '../db.ts';
 import { reviewAcceptPosting, reviewHoldPosting, settlementPosting, type LedgerEntry } from '../domain/ledger.ts';
-import { decidePayment, type AmountRule, type GatewayFact, type PaymentClaim, type PaymentDecision, type ReviewFact } from '../domain/payment.ts';
+import {
+  decidePayment,
+  type AmountRule,
+  type GatewayFact,
+  type PaymentClaim,
+  type PaymentDecision,
+  type ReviewFact,
+} from '../domain/payment.ts';
 import { orderPaymentStatus } from '../domain/payment-state.ts';
 import { appendEvent } from '../events.ts';
 import type { OrderModel, PaymentModel } from '../generated/prisma/models.ts';
@@ -29,13 +36,22 @@ const NIL_ID = '00000000-0000-0000-0000-000000000000';
  */
 export async function settle(tx: Transaction, app: Settling, news: PaymentNews): Promise<PaymentDecision> {
   const { order, payment } = await lockBoth(tx, news.paymentId);
-  const decision = decidePayment({ payment: await decidedPayment(tx, payment), order, fact: news.fact, claim: news.claim, amountRule: news.amountRule });
+  const decision = decidePayment({
+    payment: await decidedPayment(tx, payment),
+    order,
+    fact: news.fact,
+    claim: news.claim,
+    amountRule: news.amountRule,
+  });
   await write(tx, app, { order, payment, decision, news });
   return decision;
 }
 
 /** What would be decided, without writing anything (BEY-7). */
-export async function foresee(tx: Transaction, news: PaymentNews): Promise<{ order: OrderModel; payment: PaymentModel; decision: PaymentDecision }> {
+export async function foresee(
+  tx: Transaction,
+  news: PaymentNews,
+): Promise<{ order: OrderModel; payment: PaymentModel; decision: PaymentDecision }> {
   const { orderId } = await tx.one<{ orderId: string }>(
     'select order_id as "orderId" from payments where tenant_id = current_tenant() and id = $1',
     [news.paymentId],
@@ -45,7 +61,13 @@ export async function foresee(tx: Transaction, news: PaymentNews): Promise<{ ord
   return {
     order,
     payment,
-    decision: decidePayment({ payment: await decidedPayment(tx, payment), order, fact: news.fact, claim: news.claim, amountRule: news.amountRule }),
+    decision: decidePayment({
+      payment: await decidedPayment(tx, payment),
+      order,
+      fact: news.fact,
+      claim: news.claim,
+      amountRule: news.amountRule,
+    }),
   };
 }
 
@@ -60,7 +82,10 @@ async function lockBoth(tx: Transaction, paymentId: string): Promise<{ order: Or
 
 async function decidedPayment(tx: Transaction, payment: PaymentModel) {
   if (payment.status !== 'UNDER_REVIEW') return payment;
-  const requested = await tx.query("select 1 from refunds where tenant_id = current_tenant() and payment_id = $1 and status = 'REQUESTED'", [payment.id]);
+  const requested = await tx.query(
+    "select 1 from refunds where tenant_id = current_tenant() and payment_id = $1 and status = 'REQUESTED'",
+    [payment.id],
+  );
   return { ...payment, refundRequested: requested.length > 0 };
 }
 
@@ -79,7 +104,11 @@ async function write(tx: Transaction, app: Settling, change: Change): Promise<vo
   }
   if (moved) {
     await writePayment(tx, app, change);
-    await paymentMoved(app, tx, payment, { version: payment.version + 1, previousStatus: payment.status, status: decision.paymentStatus });
+    await paymentMoved(app, tx, payment, {
+      version: payment.version + 1,
+      previousStatus: payment.status,
+      status: decision.paymentStatus,
+    });
     await writeOrder(tx, app, change);
   }
   if (decision.refundMinor > 0n) await requestRefund(tx, app, change);
@@ -96,7 +125,15 @@ async function writePayment(tx: Transaction, app: Settling, change: Change): Pro
        failure_reason = case when $2::payment_status = 'FAILED' then coalesce($5, failure_reason) else failure_reason end,
        settled_at = coalesce(settled_at, $6), next_poll_at = $7, poll_attempts = 0, version = version + 1
      where tenant_id = current_tenant() and id = $1`,
-    [payment.id, decision.paymentStatus, decision.capturedMinor, decision.reviewReason, failureOf(news), settled ? app.clock.now() : null, lastLooksAt(app, change)],
+    [
+      payment.id,
+      decision.paymentStatus,
+      decision.capturedMinor,
+      decision.reviewReason,
+      failureOf(news),
+      settled ? app.clock.now() : null,
+      lastLooksAt(app, change),
+    ],
   );
 }
 
@@ -136,7 +173,11 @@ async function writeOrder(tx: Transaction, app: Settling, { order, payment, deci
 async function writeLedger(tx: Transaction, app: Settling, { order, payment, decision }: Change): Promise<void> {
   const { effects } = decision;
   if (effects.postSettlement) {
-    const entries = settlementPosting({ amountMinor: decision.settleMinor, taxMinor: order.taxMinor, commissionMinor: decision.commissionMinor });
+    const entries = settlementPosting({
+      amountMinor: decision.settleMinor,
+      taxMinor: order.taxMinor,
+      commissionMinor: decision.commissionMinor,
+    });
     await post(tx, app, { kind: 'SETTLEMENT', payment, currencyCode: payment.currencyCode, entries });
   }
   if (effects.postReviewHold) {

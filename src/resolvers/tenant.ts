@@ -12,7 +12,15 @@ import type { SubscriptionPlan, TenantType } from '../generated/prisma/enums.ts'
 import type { TenantModel } from '../generated/prisma/models.ts';
 import { decodeGlobalId } from '../global-id.ts';
 import { runOperation, type Done } from '../operations.ts';
-import { cursorColumn, keyset, pageArgs, toConnection, type Connection, type Paged, type PageArguments } from '../paging.ts';
+import {
+  cursorColumn,
+  keyset,
+  pageArgs,
+  toConnection,
+  type Connection,
+  type Paged,
+  type PageArguments,
+} from '../paging.ts';
 import { prismaOver } from '../prisma.ts';
 import { announceChange, authorOf, checkTenantId, recordChange } from './configuration.ts';
 
@@ -34,8 +42,16 @@ export interface TenantFields {
   readonly currencyCode?: Given<string>;
   readonly locale?: Given<string>;
   readonly timeZone?: Given<string>;
-  readonly taxProfile?: Given<{ readonly roundingMode?: Given<string>; readonly roundingLevel?: Given<string>; readonly pricesIncludeTax?: Given<boolean> }>;
-  readonly legal?: Given<{ readonly addressLines?: Given<readonly string[]>; readonly taxId?: Given<string>; readonly legalText?: Given<string> }>;
+  readonly taxProfile?: Given<{
+    readonly roundingMode?: Given<string>;
+    readonly roundingLevel?: Given<string>;
+    readonly pricesIncludeTax?: Given<boolean>;
+  }>;
+  readonly legal?: Given<{
+    readonly addressLines?: Given<readonly string[]>;
+    readonly taxId?: Given<string>;
+    readonly legalText?: Given<string>;
+  }>;
 }
 
 export interface CreateTenantInput extends TenantFields {
@@ -69,7 +85,10 @@ export function loadTenant(ctx: Context, id: string, query: object = {}): Promis
 
 export async function tenantsByIds(ctx: Context, ids: readonly string[]): Promise<(TenantRow | null)[]> {
   authorize(ctx, 'tenant.read');
-  const rows = await ctx.reads.query<TenantRow>(`select ${TENANT_COLUMNS} from tenants t where t.id = any($1::uuid[])`, [ids]);
+  const rows = await ctx.reads.query<TenantRow>(
+    `select ${TENANT_COLUMNS} from tenants t where t.id = any($1::uuid[])`,
+    [ids],
+  );
   return ids.map((id) => rows.find((row) => row.id === id) ?? null);
 }
 
@@ -85,13 +104,18 @@ export async function listTenants(ctx: Context, args: PageArguments): Promise<Co
 /** @throws CONFLICT for a slug that is taken, INVALID_INPUT */
 export async function createTenant(ctx: Context, input: CreateTenantInput): Promise<Done> {
   authorize(ctx, 'tenant.create');
-  if (ctx.scope.tenantId !== PLATFORM_TENANT_ID) throw invalidInput('Tenants are made at home on the platform: leave X-Tenant out.');
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(input.slug)) throw invalidInput('A slug has letters a-z, digits and hyphens, 63 at most.', ['input', 'slug']);
+  if (ctx.scope.tenantId !== PLATFORM_TENANT_ID)
+    throw invalidInput('Tenants are made at home on the platform: leave X-Tenant out.');
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(input.slug))
+    throw invalidInput('A slug has letters a-z, digits and hyphens, 63 at most.', ['input', 'slug']);
   checkFields(input);
   try {
-    return await runOperation(ctx, 'createTenant', { ...input }, (operation) => operation.once((tx) => insertTenant(ctx, tx, input)));
+    return await runOperation(ctx, 'createTenant', { ...input }, (operation) =>
+      operation.once((tx) => insertTenant(ctx, tx, input)),
+    );
   } catch (error) {
-    if (pgCode(error) === '23505') throw new AppError('CONFLICT', 'There is a tenant with this slug already.', { field: ['input', 'slug'] });
+    if (pgCode(error) === '23505')
+      throw new AppError('CONFLICT', 'There is a tenant with this slug already.', { field: ['input', 'slug'] });
     throw error;
   } finally {
     ctx.app.journal.wake();
@@ -105,8 +129,11 @@ export async function updateTenant(ctx: Context, input: UpdateTenantInput): Prom
   checkTenantId(ctx, input.tenantId);
   checkFields(input);
   const { tenantId } = ctx.scope;
-  if (input.active === false && tenantId === PLATFORM_TENANT_ID) throw new AppError('INVALID_STATE', 'The platform itself stays active.');
-  const done = await runOperation(ctx, 'updateTenant', { ...input }, (operation) => operation.once((tx) => changeTenant(ctx, tx, input)));
+  if (input.active === false && tenantId === PLATFORM_TENANT_ID)
+    throw new AppError('INVALID_STATE', 'The platform itself stays active.');
+  const done = await runOperation(ctx, 'updateTenant', { ...input }, (operation) =>
+    operation.once((tx) => changeTenant(ctx, tx, input)),
+  );
   announceChange(ctx, 'tenant.changed', tenantId);
   return done;
 }
@@ -129,13 +156,31 @@ async function insertTenant(ctx: Context, tx: Transaction, input: CreateTenantIn
   };
   await tx.query(INSERT, [id, ...changeableValues(after), after.slug, occurredAt]);
   // The life of tenants is told in the platform's stream.
-  await appendEvent(tx, { id: ctx.app.newId(), type: 'tenant.changed', aggregateType: 'Tenant', aggregateId: id, version: 1, payload: { v: 1 }, occurredAt });
-  await appendAudit(tx, { id: ctx.app.newId(), actor: actorName(ctx.actor), action: 'tenant.create', target: `Tenant:${id}`, before: null, after, occurredAt });
+  await appendEvent(tx, {
+    id: ctx.app.newId(),
+    type: 'tenant.changed',
+    aggregateType: 'Tenant',
+    aggregateId: id,
+    version: 1,
+    payload: { v: 1 },
+    occurredAt,
+  });
+  await appendAudit(tx, {
+    id: ctx.app.newId(),
+    actor: actorName(ctx.actor),
+    action: 'tenant.create',
+    target: `Tenant:${id}`,
+    before: null,
+    after,
+    occurredAt,
+  });
   return { type: 'Tenant', id };
 }
 
 async function changeTenant(ctx: Context, tx: Transaction, input: UpdateTenantInput): Promise<Done> {
-  const row = await tx.one<TenantRow>(`select ${TENANT_COLUMNS} from tenants t where t.id = current_tenant() for update`);
+  const row = await tx.one<TenantRow>(
+    `select ${TENANT_COLUMNS} from tenants t where t.id = current_tenant() for update`,
+  );
   const { id, slug: _slug, version, createdAt: _createdAt, ...before } = row;
   const after = {
     name: input.name ?? before.name,
@@ -151,14 +196,36 @@ async function changeTenant(ctx: Context, tx: Transaction, input: UpdateTenantIn
     legal: mergeGiven(before.legal as object, input.legal),
   };
   await tx.query(UPDATE, [id, ...changeableValues(after)]);
-  await recordChange(authorOf(ctx), tx, { type: 'tenant.changed', aggregateType: 'Tenant', aggregateId: id, version: version + 1, action: 'tenant.update', before, after });
+  await recordChange(authorOf(ctx), tx, {
+    type: 'tenant.changed',
+    aggregateType: 'Tenant',
+    aggregateId: id,
+    version: version + 1,
+    action: 'tenant.update',
+    before,
+    after,
+  });
   return { type: 'Tenant', id };
 }
 
-type Changeable = Pick<TenantRow, 'name' | 'domain' | 'type' | 'plan' | 'active' | 'currencyCode' | 'locale' | 'timeZone'> & { readonly taxProfile: object; readonly legal: object };
+type Changeable = Pick<
+  TenantRow,
+  'name' | 'domain' | 'type' | 'plan' | 'active' | 'currencyCode' | 'locale' | 'timeZone'
+> & { readonly taxProfile: object; readonly legal: object };
 
 function changeableValues(of: Changeable): unknown[] {
-  return [of.name, of.domain, of.type, of.plan, of.active, of.currencyCode, of.locale, of.timeZone, JSON.stringify(of.taxProfile), JSON.stringify(of.legal)];
+  return [
+    of.name,
+    of.domain,
+    of.type,
+    of.plan,
+    of.active,
+    of.currencyCode,
+    of.locale,
+    of.timeZone,
+    JSON.stringify(of.taxProfile),
+    JSON.stringify(of.legal),
+  ];
 }
 
 /** What was given replaces; null and what was left out do not. */
@@ -172,16 +239,21 @@ function isGiven(value: unknown): boolean {
 
 function checkFields(fields: TenantFields): void {
   const bound = (value: Given<string>, max: number, path: readonly string[]) => {
-    if (isGiven(value) && (value!.trim() === '' || value!.length > max)) throw invalidInput(`This needs from 1 to ${max} characters.`, ['input', ...path]);
+    if (isGiven(value) && (value!.trim() === '' || value!.length > max))
+      throw invalidInput(`This needs from 1 to ${max} characters.`, ['input', ...path]);
   };
   bound(fields.name, 200, ['name']);
-  if (isGiven(fields.domain) && !/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/.test(fields.domain!)) throw invalidInput('A domain looks like shop.example.com, in lower case.', ['input', 'domain']);
+  if (isGiven(fields.domain) && !/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/.test(fields.domain!))
+    throw invalidInput('A domain looks like shop.example.com, in lower case.', ['input', 'domain']);
   const { taxProfile, legal } = fields;
-  if (isGiven(taxProfile?.roundingMode) && !ROUNDING_MODES.some((mode) => mode === taxProfile?.roundingMode)) throw invalidInput('No such rounding mode.', ['input', 'taxProfile', 'roundingMode']);
-  if (isGiven(taxProfile?.roundingLevel) && !ROUNDING_LEVELS.some((level) => level === taxProfile?.roundingLevel)) throw invalidInput('No such rounding level.', ['input', 'taxProfile', 'roundingLevel']);
+  if (isGiven(taxProfile?.roundingMode) && !ROUNDING_MODES.some((mode) => mode === taxProfile?.roundingMode))
+    throw invalidInput('No such rounding mode.', ['input', 'taxProfile', 'roundingMode']);
+  if (isGiven(taxProfile?.roundingLevel) && !ROUNDING_LEVELS.some((level) => level === taxProfile?.roundingLevel))
+    throw invalidInput('No such rounding level.', ['input', 'taxProfile', 'roundingLevel']);
   bound(legal?.taxId, 64, ['legal', 'taxId']);
   bound(legal?.legalText, 2_000, ['legal', 'legalText']);
-  if ((legal?.addressLines?.length ?? 0) > 6) throw invalidInput('An address has 6 lines at most.', ['input', 'legal', 'addressLines']);
+  if ((legal?.addressLines?.length ?? 0) > 6)
+    throw invalidInput('An address has 6 lines at most.', ['input', 'legal', 'addressLines']);
   for (const line of legal?.addressLines ?? []) bound(line, 200, ['legal', 'addressLines']);
 }
 

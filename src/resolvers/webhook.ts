@@ -8,12 +8,32 @@ import { idOf } from '../global-id.ts';
 import type { GatewayClaim } from '../integrations/contract.ts';
 import { DELIVERY_COLUMNS, type WebhookDeliveryRow } from '../loaders.ts';
 import { runOperation, type Done } from '../operations.ts';
-import { cursorColumn, keyset, pageArgs, toConnection, type Connection, type PageArguments, type Paged } from '../paging.ts';
-import { askBack, bodyContext, findPayment, settleDelivery, type AskedBack, type FoundPayment, type StoredDelivery } from '../webhooks.ts';
+import {
+  cursorColumn,
+  keyset,
+  pageArgs,
+  toConnection,
+  type Connection,
+  type PageArguments,
+  type Paged,
+} from '../paging.ts';
+import {
+  askBack,
+  bodyContext,
+  findPayment,
+  settleDelivery,
+  type AskedBack,
+  type FoundPayment,
+  type StoredDelivery,
+} from '../webhooks.ts';
 import { foresee } from './settlement.ts';
 
 /** The tenant's webhook journal, newest first (COM-8). */
-export async function listWebhookDeliveries(ctx: Context, verdict: WebhookVerdict | null, args: PageArguments): Promise<Connection<WebhookDeliveryRow & Paged>> {
+export async function listWebhookDeliveries(
+  ctx: Context,
+  verdict: WebhookVerdict | null,
+  args: PageArguments,
+): Promise<Connection<WebhookDeliveryRow & Paged>> {
   authorize(ctx, 'webhook.read');
   const page = pageArgs(args);
   const seek = keyset(page, 'd', 2, 'received_at');
@@ -93,15 +113,26 @@ async function readStored(ctx: Context, id: string): Promise<WebhookDeliveryMode
 /** What today's code reads in a delivery, and what the gateway says to it; or the verdict where it comes to no question. */
 type ReadAgain =
   | { readonly verdict: WebhookVerdict }
-  | { readonly stored: StoredDelivery; readonly claim: GatewayClaim; readonly payment: FoundPayment; readonly asked: AskedBack };
+  | {
+      readonly stored: StoredDelivery;
+      readonly claim: GatewayClaim;
+      readonly payment: FoundPayment;
+      readonly asked: AskedBack;
+    };
 
-async function readAndAsk(ctx: Context, delivery: WebhookDeliveryModel & { bodySealed: Uint8Array }): Promise<ReadAgain> {
+async function readAndAsk(
+  ctx: Context,
+  delivery: WebhookDeliveryModel & { bodySealed: Uint8Array },
+): Promise<ReadAgain> {
   const { app, scope } = ctx;
   const gateway = delivery.source.toUpperCase() as PaymentGateway;
   const connection = await app.gateways.connect(scope.tenantId, gateway);
   if (!connection) throw new AppError('CREDENTIALS_MISSING', 'This gateway is no longer configured.');
   const body = app.vault.open(delivery.bodySealed, bodyContext(scope.tenantId, delivery.id));
-  const reading = app.gateways.readWebhook(gateway, connection, { headers: delivery.headers as Record<string, string>, body });
+  const reading = app.gateways.readWebhook(gateway, connection, {
+    headers: delivery.headers as Record<string, string>,
+    body,
+  });
   if (reading.verdict !== 'OK') return { verdict: reading.verdict };
   const { claim } = reading;
   const payment = await app.db.read(scope, (tx) => findPayment(tx, gateway, claim));

@@ -45,6 +45,13 @@ export const builder = new SchemaBuilder<{
   },
 });
 
-builder.queryType({ description: 'Everything that can be asked. A query reads one snapshot; `extensions.cursor` says where it stands.' });
-builder.mutationType({ description: 'Everything that can be done. Each takes one `input` with an optional `idempotencyKey`, and answers with `userErrors`.' });
-builder.subscriptionType({ description: 'What happens, as it happens. `after` resumes from a cursor: nothing missed, nothing twice.' });
+builder.queryType({
+  description: 'Everything that can be asked. A query reads one snapshot; `extensions.cursor` says where it stands.',
+});
+builder.mutationType({
+  description:
+    'Everything that can be done. Each takes one `input` with an optional `idempotencyKey`, and answers with `userErrors`.',
+});
+builder.subscriptionType({
+  description: 'What happens, as it happens. `after` resumes from a cursor: nothing missed, nothing twice.',
+});

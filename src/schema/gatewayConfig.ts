@@ -1,5 +1,11 @@
 import type { AmountRule } from '../domain/payment.ts';
-import { configurePaymentGateway, credentialsOf, gatewayConfigOf, type CredentialRow, type GatewayConfigRow } from '../resolvers/gatewayConfig.ts';
+import {
+  configurePaymentGateway,
+  credentialsOf,
+  gatewayConfigOf,
+  type CredentialRow,
+  type GatewayConfigRow,
+} from '../resolvers/gatewayConfig.ts';
 import { loadTenant } from '../resolvers/tenant.ts';
 import { builder } from './builder.ts';
 import { runVerb } from './mutation.ts';
@@ -7,7 +13,8 @@ import { PaymentGatewayType } from './payment.ts';
 import { TenantPayload } from './tenant.ts';
 
 const AmountRuleType = builder.enumType('AmountRule', {
-  description: 'EQUAL: a payment settles with exactly what was due. AT_LEAST: with more, too, where the customer carries the commission.',
+  description:
+    'EQUAL: a payment settles with exactly what was due. AT_LEAST: with more, too, where the customer carries the commission.',
   values: ['EQUAL', 'AT_LEAST'] as const,
 });
 
@@ -15,7 +22,10 @@ const GatewayCredential = builder.objectRef<CredentialRow>('GatewayCredential').
   description: 'That a credential is there, and which. Its value is never shown (PRV-3).',
   fields: (t) => ({
     name: t.exposeString('name'),
-    lastFour: t.exposeString('lastFour', { nullable: true, description: 'Null where the value is too short to show any of it.' }),
+    lastFour: t.exposeString('lastFour', {
+      nullable: true,
+      description: 'Null where the value is too short to show any of it.',
+    }),
     version: t.exposeInt('version'),
     lastRotatedAt: t.field({ type: 'DateTime', resolve: (credential) => credential.createdAt }),
   }),
@@ -52,7 +62,10 @@ const ConfigurePaymentGatewayInput = builder.inputType('ConfigurePaymentGatewayI
     enabled: t.boolean({ description: 'On when first configured.' }),
     testMode: t.boolean({ description: 'On when first configured.' }),
     amountRule: t.field({ type: AmountRuleType }),
-    credentials: t.field({ type: [GatewayCredentialInput], description: 'Those that change; each gets a new version.' }),
+    credentials: t.field({
+      type: [GatewayCredentialInput],
+      description: 'Those that change; each gets a new version.',
+    }),
     idempotencyKey: t.string(),
   }),
 });
@@ -62,6 +75,11 @@ builder.mutationFields((t) => ({
     type: TenantPayload,
     description: 'Sets a payment gateway up; credentials are encrypted and never shown again. [tenantAdmin]',
     args: { input: t.arg({ type: ConfigurePaymentGatewayInput, required: true }) },
-    resolve: (_root, { input }, ctx) => runVerb(ctx, () => configurePaymentGateway(ctx, input), (id) => loadTenant(ctx, id)),
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => configurePaymentGateway(ctx, input),
+        (id) => loadTenant(ctx, id),
+      ),
   }),
 }));

@@ -8,7 +8,10 @@ import { Money, money } from './money.ts';
 import { Node, registerNode } from './node.ts';
 import { Order } from './refs.ts';
 
-const InvoiceKindType = builder.enumType('InvoiceKind', { description: 'A credit note takes an invoice back, in part or whole.', values: Object.values(InvoiceKind) });
+const InvoiceKindType = builder.enumType('InvoiceKind', {
+  description: 'A credit note takes an invoice back, in part or whole.',
+  values: Object.values(InvoiceKind),
+});
 
 export const Invoice = builder.objectRef<InvoiceRow>('Invoice').implement({
   description: 'Immutable once issued (COM-11).',
@@ -17,14 +20,28 @@ export const Invoice = builder.objectRef<InvoiceRow>('Invoice').implement({
     id: t.id({ resolve: (invoice) => encodeGlobalId('Invoice', invoice.id) }),
     number: t.exposeString('number', { description: 'Per tenant, without gaps.' }),
     kind: t.expose('kind', { type: InvoiceKindType }),
-    order: t.field({ type: Order, resolve: async (invoice, _args, ctx) => (await ctx.loaders.order.load(invoice.orderId))! }),
+    order: t.field({
+      type: Order,
+      resolve: async (invoice, _args, ctx) => (await ctx.loaders.order.load(invoice.orderId))!,
+    }),
     issuedAt: t.expose('issuedAt', { type: 'DateTime' }),
     total: t.field({ type: Money, resolve: (invoice) => money(invoice.totalMinor, invoice.currencyCode) }),
-    data: t.field({ type: 'JSON', description: 'Everything its page shows: lines, taxes, names, as frozen when issued.', resolve: (invoice, _args, ctx) => ctx.loaders.documentOfInvoice.load(invoice.id) }),
-    pdfUrl: t.field({ type: 'URL', description: 'A link to the page, good for fifteen minutes.', resolve: (invoice, _args, ctx) => invoiceLink(ctx, invoice) }),
+    data: t.field({
+      type: 'JSON',
+      description: 'Everything its page shows: lines, taxes, names, as frozen when issued.',
+      resolve: (invoice, _args, ctx) => ctx.loaders.documentOfInvoice.load(invoice.id),
+    }),
+    pdfUrl: t.field({
+      type: 'URL',
+      description: 'A link to the page, good for fifteen minutes.',
+      resolve: (invoice, _args, ctx) => invoiceLink(ctx, invoice),
+    }),
   }),
 });
-registerNode('Invoice', authorizedLoad('invoice.read', (ctx, ids) => ctx.loaders.invoice.loadMany(ids)));
+registerNode(
+  'Invoice',
+  authorizedLoad('invoice.read', (ctx, ids) => ctx.loaders.invoice.loadMany(ids)),
+);
 
 builder.queryFields((t) => ({
   invoice: t.field({

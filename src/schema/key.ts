@@ -6,8 +6,14 @@ import { builder } from './builder.ts';
 import { runVerb, UserError, type Payload } from './mutation.ts';
 import { Node, registerNode } from './node.ts';
 
-const KeyModeType = builder.enumType('KeyMode', { description: 'Whether a key is for real business or for trying out.', values: Object.values(KeyMode) });
-const ApiKeyKindType = builder.enumType('ApiKeyKind', { values: Object.values(ApiKeyKind), description: 'PUBLISHABLE keys live in browsers; SECRET ones never do.' });
+const KeyModeType = builder.enumType('KeyMode', {
+  description: 'Whether a key is for real business or for trying out.',
+  values: Object.values(KeyMode),
+});
+const ApiKeyKindType = builder.enumType('ApiKeyKind', {
+  values: Object.values(ApiKeyKind),
+  description: 'PUBLISHABLE keys live in browsers; SECRET ones never do.',
+});
 
 export const ApiKey = builder.objectRef<ApiKeyRow>('ApiKey').implement({
   description: 'A key of the tenant (TEN-2). Only its hash is kept.',
@@ -42,7 +48,10 @@ const CreateApiKeyInput = builder.inputType('CreateApiKeyInput', {
   fields: (t) => ({
     tenantId: t.id(),
     mode: t.field({ type: KeyModeType, required: true }),
-    scopes: t.stringList({ required: true, description: 'None: a publishable key. Any: a secret key that may do just these.' }),
+    scopes: t.stringList({
+      required: true,
+      description: 'None: a publishable key. Any: a secret key that may do just these.',
+    }),
     expiresAt: t.field({ type: 'DateTime' }),
     idempotencyKey: t.string(),
   }),
@@ -56,12 +65,22 @@ builder.mutationFields((t) => ({
     type: ApiKeyPayload,
     description: 'Makes a key. Several may live at a time, so that one can be rotated without downtime. [tenantAdmin]',
     args: { input: t.arg({ type: CreateApiKeyInput, required: true }) },
-    resolve: (_root, { input }, ctx) => runVerb(ctx, () => createApiKey(ctx, input), async (id) => (await keysByIds(ctx, [id]))[0] ?? null),
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => createApiKey(ctx, input),
+        async (id) => (await keysByIds(ctx, [id]))[0] ?? null,
+      ),
   }),
   revokeApiKey: t.field({
     type: ApiKeyPayload,
     description: 'Ends a key at once, in every process. [tenantAdmin]',
     args: { input: t.arg({ type: RevokeApiKeyInput, required: true }) },
-    resolve: (_root, { input }, ctx) => runVerb(ctx, () => revokeApiKey(ctx, input), async (id) => (await keysByIds(ctx, [id]))[0] ?? null),
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => revokeApiKey(ctx, input),
+        async (id) => (await keysByIds(ctx, [id]))[0] ?? null,
+      ),
   }),
 }));

@@ -9,9 +9,16 @@ export interface MoneyShape {
 export const Money = builder.objectRef<MoneyShape>('Money').implement({
   description: 'An exact amount of one currency.',
   fields: (t) => ({
-    amount: t.field({ type: 'Decimal', description: "Major units with the currency's own number of decimals.", resolve: ({ minor, currencyCode }) => formatAmount(minor, currencyCode) }),
+    amount: t.field({
+      type: 'Decimal',
+      description: "Major units with the currency's own number of decimals.",
+      resolve: ({ minor, currencyCode }) => formatAmount(minor, currencyCode),
+    }),
     currencyCode: t.expose('currencyCode', { type: 'CurrencyCode', description: 'ISO 4217.' }),
-    minorUnits: t.string({ description: 'The same amount in minor units, an integer.', resolve: ({ minor }) => minor.toString() }),
+    minorUnits: t.string({
+      description: 'The same amount in minor units, an integer.',
+      resolve: ({ minor }) => minor.toString(),
+    }),
   }),
 });
 

@@ -14,9 +14,18 @@ export const UserError = builder.objectRef<UserErrorShape>('UserError').implemen
   description: 'An expected refusal of a mutation: nothing was done.',
   fields: (t) => ({
     code: t.field({ type: ErrorCodeType, resolve: (error) => error.code }),
-    field: t.stringList({ nullable: true, description: 'The input field at fault, outermost first.', resolve: (error) => (error.field ? [...error.field] : null) }),
+    field: t.stringList({
+      nullable: true,
+      description: 'The input field at fault, outermost first.',
+      resolve: (error) => (error.field ? [...error.field] : null),
+    }),
     message: t.exposeString('message', { description: 'A sentence for the customer.' }),
-    details: t.field({ type: 'JSON', nullable: true, description: 'Facts for programs: currentTotal, differingField, retryAt ...', resolve: (error) => error.details ?? null }),
+    details: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'Facts for programs: currentTotal, differingField, retryAt ...',
+      resolve: (error) => error.details ?? null,
+    }),
   }),
 });
 
@@ -41,13 +50,27 @@ export function payloadType<T>(name: string, field: string, type: ObjectRef<Type
 }
 
 /** Codes that concern the request and not its input: they are top-level errors everywhere. */
-const TOP_LEVEL: ReadonlySet<ErrorCode> = new Set(['UNAUTHENTICATED', 'TOKEN_EXPIRED', 'KEY_REVOKED', 'TENANT_INACTIVE', 'RATE_LIMITED', 'QUERY_TOO_COSTLY', 'OVERLOADED', 'DEADLINE_EXCEEDED', 'INTERNAL']);
+const TOP_LEVEL: ReadonlySet<ErrorCode> = new Set([
+  'UNAUTHENTICATED',
+  'TOKEN_EXPIRED',
+  'KEY_REVOKED',
+  'TENANT_INACTIVE',
+  'RATE_LIMITED',
+  'QUERY_TOO_COSTLY',
+  'OVERLOADED',
+  'DEADLINE_EXCEEDED',
+  'INTERNAL',
+]);
 
 /**
  * Runs a verb and shows its result. The snapshot is closed meanwhile, because the verb owns its transactions and the payload's fields
  * are read afterwards in a fresh one. Expected refusals become userErrors.
  */
-export function runVerb<T>(ctx: Context, verb: () => Promise<Done>, load: (id: string) => Promise<T | null>): Promise<Payload<T>> {
+export function runVerb<T>(
+  ctx: Context,
+  verb: () => Promise<Done>,
+  load: (id: string) => Promise<T | null>,
+): Promise<Payload<T>> {
   return orErrors(async () => {
     const done = await outsideSnapshot(ctx, verb);
     return { result: await load(done.id), userErrors: [], ...(done.once && { once: done.once }) };

@@ -9,20 +9,29 @@ import { UserError } from './mutation.ts';
 import { loadNode, Node, registerNode } from './node.ts';
 import { InquiryResolutionType } from './payment.ts';
 
-const OperationStatusType = builder.enumType('OperationStatus', { description: 'What became of a mutation; UNKNOWN is being looked up.', values: Object.values(OperationStatus) });
+const OperationStatusType = builder.enumType('OperationStatus', {
+  description: 'What became of a mutation; UNKNOWN is being looked up.',
+  values: Object.values(OperationStatus),
+});
 
 const OutcomeInquiry = builder.objectRef<InquiryModel>('OutcomeInquiry').implement({
   description: 'Something whose outcome is unknown, being looked up until it is known (BEY-3).',
   interfaces: [Node],
   fields: (t) => ({
     id: t.id({ resolve: (inquiry) => encodeGlobalId('OutcomeInquiry', inquiry.id) }),
-    about: t.field({ type: Node, resolve: async (inquiry, _args, ctx) => (await loadNode(ctx, inquiry.aboutType, inquiry.aboutId))! }),
+    about: t.field({
+      type: Node,
+      resolve: async (inquiry, _args, ctx) => (await loadNode(ctx, inquiry.aboutType, inquiry.aboutId))!,
+    }),
     attempts: t.exposeInt('attempts'),
     nextLookUpAt: t.expose('nextLookUpAt', { type: 'DateTime', nullable: true }),
     resolution: t.expose('resolution', { type: InquiryResolutionType }),
   }),
 });
-registerNode('OutcomeInquiry', authorizedLoad('inquiry.read', (ctx, ids) => ctx.loaders.inquiry.loadMany(ids)));
+registerNode(
+  'OutcomeInquiry',
+  authorizedLoad('inquiry.read', (ctx, ids) => ctx.loaders.inquiry.loadMany(ids)),
+);
 
 const Operation = builder.objectRef<OperationRow>('Operation').implement({
   description: 'What became of a mutation with an idempotency key (BEY-2). Kept for 72 hours.',
@@ -33,10 +42,20 @@ const Operation = builder.objectRef<OperationRow>('Operation').implement({
     result: t.field({
       type: Node,
       nullable: true,
-      resolve: (operation, _args, ctx) => (operation.status === 'SUCCEEDED' && operation.resultType && operation.resultId ? loadNode(ctx, operation.resultType, operation.resultId) : null),
+      resolve: (operation, _args, ctx) =>
+        operation.status === 'SUCCEEDED' && operation.resultType && operation.resultId
+          ? loadNode(ctx, operation.resultType, operation.resultId)
+          : null,
     }),
-    userErrors: t.field({ type: [UserError], resolve: (operation) => operation.userErrors as unknown as UserErrorShape[] }),
-    inquiry: t.field({ type: OutcomeInquiry, nullable: true, resolve: (operation, _args, ctx) => (operation.inquiryId ? ctx.loaders.inquiry.load(operation.inquiryId) : null) }),
+    userErrors: t.field({
+      type: [UserError],
+      resolve: (operation) => operation.userErrors as unknown as UserErrorShape[],
+    }),
+    inquiry: t.field({
+      type: OutcomeInquiry,
+      nullable: true,
+      resolve: (operation, _args, ctx) => (operation.inquiryId ? ctx.loaders.inquiry.load(operation.inquiryId) : null),
+    }),
     startedAt: t.expose('startedAt', { type: 'DateTime' }),
   }),
 });

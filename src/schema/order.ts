@@ -18,8 +18,14 @@ import { Payment, PaymentStatusType } from './payment.ts';
 import { Order } from './refs.ts';
 import { User } from './user.ts';
 
-export const OrderTypeType = builder.enumType('OrderType', { values: Object.values(OrderType), description: 'What an order is for.' });
-export const OrderStatusType = builder.enumType('OrderStatus', { values: Object.values(OrderStatus), description: 'Where an order stands; it never goes back.' });
+export const OrderTypeType = builder.enumType('OrderType', {
+  values: Object.values(OrderType),
+  description: 'What an order is for.',
+});
+export const OrderStatusType = builder.enumType('OrderStatus', {
+  values: Object.values(OrderStatus),
+  description: 'Where an order stands; it never goes back.',
+});
 
 const OrderItem = builder.objectRef<ItemRow & { currencyCode: string }>('OrderItem').implement({
   description: 'A line of an order; frozen once the order is issued.',
@@ -31,9 +37,18 @@ const OrderItem = builder.objectRef<ItemRow & { currencyCode: string }>('OrderIt
     }),
     quantity: t.exposeInt('quantity'),
     unitPrice: t.field({ type: Money, resolve: (item) => money(item.unitPriceMinor, item.currencyCode) }),
-    taxRate: t.field({ type: 'Decimal', nullable: true, description: 'In percent; null where no tax applies.', resolve: (item) => item.taxRate }),
+    taxRate: t.field({
+      type: 'Decimal',
+      nullable: true,
+      description: 'In percent; null where no tax applies.',
+      resolve: (item) => item.taxRate,
+    }),
     tax: t.field({ type: Money, resolve: (item) => money(item.taxMinor, item.currencyCode) }),
-    lineTotal: t.field({ type: Money, description: 'With tax.', resolve: (item) => money(item.grossMinor, item.currencyCode) }),
+    lineTotal: t.field({
+      type: Money,
+      description: 'With tax.',
+      resolve: (item) => money(item.grossMinor, item.currencyCode),
+    }),
   }),
 });
 
@@ -46,7 +61,10 @@ Order.implement({
     type: t.expose('type', { type: OrderTypeType }),
     status: t.expose('status', { type: OrderStatusType }),
     paymentStatus: t.expose('paymentStatus', { type: PaymentStatusType }),
-    customer: t.field({ type: User, resolve: async (order, _args, ctx) => (await ctx.loaders.user.load(order.customerId))! }),
+    customer: t.field({
+      type: User,
+      resolve: async (order, _args, ctx) => (await ctx.loaders.user.load(order.customerId))!,
+    }),
     items: t.field({
       type: [OrderItem],
       resolve: async (order, _args, ctx) => {
@@ -54,13 +72,32 @@ Order.implement({
         return items.map((item) => Object.assign(item, { currencyCode: order.currencyCode }));
       },
     }),
-    subtotal: t.field({ type: Money, description: 'Without tax.', resolve: (order) => money(order.subtotalMinor, order.currencyCode) }),
+    subtotal: t.field({
+      type: Money,
+      description: 'Without tax.',
+      resolve: (order) => money(order.subtotalMinor, order.currencyCode),
+    }),
     tax: t.field({ type: Money, resolve: (order) => money(order.taxMinor, order.currencyCode) }),
-    total: t.field({ type: Money, description: 'With tax.', resolve: (order) => money(order.totalMinor, order.currencyCode) }),
-    amountPaid: t.field({ type: Money, description: 'Settled; money under review is not in it.', resolve: (order) => money(order.paidMinor, order.currencyCode) }),
+    total: t.field({
+      type: Money,
+      description: 'With tax.',
+      resolve: (order) => money(order.totalMinor, order.currencyCode),
+    }),
+    amountPaid: t.field({
+      type: Money,
+      description: 'Settled; money under review is not in it.',
+      resolve: (order) => money(order.paidMinor, order.currencyCode),
+    }),
     amountDue: t.field({ type: Money, resolve: (order) => money(amountDueMinor(order), order.currencyCode) }),
-    bookings: t.field({ type: [Booking], resolve: (order, _args, ctx): Promise<BookingRow[]> => ctx.loaders.bookingsOfOrder.load(order.id) }),
-    payments: t.field({ type: [Payment], description: 'Oldest first.', resolve: (order, _args, ctx): Promise<PaymentRow[]> => ctx.loaders.paymentsOfOrder.load(order.id) }),
+    bookings: t.field({
+      type: [Booking],
+      resolve: (order, _args, ctx): Promise<BookingRow[]> => ctx.loaders.bookingsOfOrder.load(order.id),
+    }),
+    payments: t.field({
+      type: [Payment],
+      description: 'Oldest first.',
+      resolve: (order, _args, ctx): Promise<PaymentRow[]> => ctx.loaders.paymentsOfOrder.load(order.id),
+    }),
     invoice: t.field({
       type: Invoice,
       nullable: true,
@@ -74,10 +111,17 @@ Order.implement({
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
     issuedAt: t.expose('issuedAt', { type: 'DateTime', nullable: true }),
     paidAt: t.expose('paidAt', { type: 'DateTime', nullable: true }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true, description: 'Unpaid by then, the order ends.' }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Unpaid by then, the order ends.',
+    }),
   }),
 });
-registerNode('Order', authorizedLoad('order.read', (ctx, ids) => ctx.loaders.order.loadMany(ids)));
+registerNode(
+  'Order',
+  authorizedLoad('order.read', (ctx, ids) => ctx.loaders.order.loadMany(ids)),
+);
 
 const OrderConnection = connectionType<OrderModel & { cursorAt: string }>('Order', Order as never);
 
@@ -147,18 +191,33 @@ builder.mutationFields((t) => ({
     type: OrderPayload,
     description: 'Makes a draft order, for oneself or, as an operator, for a customer. An operator issues it.',
     args: { input: t.arg({ type: CreateOrderInput, required: true }) },
-    resolve: (_root, { input }, ctx) => runVerb(ctx, () => createOrder(ctx, input), (id) => ctx.loaders.order.load(id)),
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => createOrder(ctx, input),
+        (id) => ctx.loaders.order.load(id),
+      ),
   }),
   issueOrder: t.field({
     type: OrderPayload,
     description: 'Gives the order its number and freezes its items (COM-4).',
     args: { input: t.arg({ type: IssueOrderInput, required: true }) },
-    resolve: (_root, { input }, ctx) => runVerb(ctx, () => issueOrder(ctx, input), (id) => ctx.loaders.order.load(id)),
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => issueOrder(ctx, input),
+        (id) => ctx.loaders.order.load(id),
+      ),
   }),
   cancelOrder: t.field({
     type: OrderPayload,
     description: 'Cancels an order that nobody paid.',
     args: { input: t.arg({ type: CancelOrderInput, required: true }) },
-    resolve: (_root, { input }, ctx) => runVerb(ctx, () => cancelOrder(ctx, input), (id) => ctx.loaders.order.load(id)),
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => cancelOrder(ctx, input),
+        (id) => ctx.loaders.order.load(id),
+      ),
   }),
 }));

@@ -2,7 +2,13 @@ import { InquiryResolution, PaymentGateway, PaymentMethodKind, PaymentStatus } f
 import { encodeGlobalId, idOf } from '../global-id.ts';
 import type { PaymentRow } from '../loaders.ts';
 import { authorizedLoad } from '../resolvers/node-load.ts';
-import { encodeMethodId, paymentMethods, payOrder, resolvePaymentReview, type OfferedMethod } from '../resolvers/payment.ts';
+import {
+  encodeMethodId,
+  paymentMethods,
+  payOrder,
+  resolvePaymentReview,
+  type OfferedMethod,
+} from '../resolvers/payment.ts';
 import { authorize } from '../access.ts';
 import { builder } from './builder.ts';
 import { Money, money } from './money.ts';
@@ -10,32 +16,56 @@ import { payloadType, runVerb } from './mutation.ts';
 import { Node, registerNode } from './node.ts';
 import { Order } from './refs.ts';
 
-export const PaymentStatusType = builder.enumType('PaymentStatus', { values: Object.values(PaymentStatus), description: 'Where a payment stands; it never goes back.' });
-export const PaymentGatewayType = builder.enumType('PaymentGateway', { description: 'Who takes the money.', values: Object.values(PaymentGateway) });
-const PaymentMethodKindType = builder.enumType('PaymentMethodKind', { values: Object.values(PaymentMethodKind), description: 'What the customer gets: an address to go to, or a code to pay with.' });
-export const InquiryResolutionType = builder.enumType('InquiryResolution', { description: 'How far the looking up of an unknown outcome has come.', values: Object.values(InquiryResolution) });
+export const PaymentStatusType = builder.enumType('PaymentStatus', {
+  values: Object.values(PaymentStatus),
+  description: 'Where a payment stands; it never goes back.',
+});
+export const PaymentGatewayType = builder.enumType('PaymentGateway', {
+  description: 'Who takes the money.',
+  values: Object.values(PaymentGateway),
+});
+const PaymentMethodKindType = builder.enumType('PaymentMethodKind', {
+  values: Object.values(PaymentMethodKind),
+  description: 'What the customer gets: an address to go to, or a code to pay with.',
+});
+export const InquiryResolutionType = builder.enumType('InquiryResolution', {
+  description: 'How far the looking up of an unknown outcome has come.',
+  values: Object.values(InquiryResolution),
+});
 
 export const Payment = builder.objectRef<PaymentRow>('Payment').implement({
   description: "One attempt to pay all that is due on an order. Only the gateway's own word, asked back, moves it.",
   interfaces: [Node],
   fields: (t) => ({
     id: t.id({ resolve: (payment) => encodeGlobalId('Payment', payment.id) }),
-    order: t.field({ type: Order, resolve: async (payment, _args, ctx) => (await ctx.loaders.order.load(payment.orderId))! }),
+    order: t.field({
+      type: Order,
+      resolve: async (payment, _args, ctx) => (await ctx.loaders.order.load(payment.orderId))!,
+    }),
     gateway: t.expose('gateway', { type: PaymentGatewayType }),
     method: t.exposeString('method', { nullable: true, description: "The gateway's name of the method." }),
     status: t.expose('status', { type: PaymentStatusType }),
     amount: t.field({ type: Money, resolve: (payment) => money(payment.amountMinor, payment.currencyCode) }),
     refunded: t.field({ type: Money, resolve: (payment) => money(payment.refundedMinor, payment.currencyCode) }),
     paymentUrl: t.expose('paymentUrl', { type: 'URL', nullable: true, description: 'Where the customer pays.' }),
-    referenceCode: t.exposeString('referenceCode', { nullable: true, description: 'What the customer pays with at a counter.' }),
+    referenceCode: t.exposeString('referenceCode', {
+      nullable: true,
+      description: 'What the customer pays with at a counter.',
+    }),
     gatewayReference: t.exposeString('gatewayReference', { nullable: true, description: "The gateway's own id." }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true }),
     failureReason: t.exposeString('failureReason', { nullable: true }),
-    reviewReason: t.exposeString('reviewReason', { nullable: true, description: 'Why an operator must decide: AMOUNT, CURRENCY, SECOND_SUCCESS, LATE_AFTER_EXPIRY, ORDER_CANCELLED.' }),
+    reviewReason: t.exposeString('reviewReason', {
+      nullable: true,
+      description: 'Why an operator must decide: AMOUNT, CURRENCY, SECOND_SUCCESS, LATE_AFTER_EXPIRY, ORDER_CANCELLED.',
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
   }),
 });
-registerNode('Payment', authorizedLoad('payment.read', (ctx, ids) => ctx.loaders.payment.loadMany(ids)));
+registerNode(
+  'Payment',
+  authorizedLoad('payment.read', (ctx, ids) => ctx.loaders.payment.loadMany(ids)),
+);
 
 const PaymentMethod = builder.objectRef<OfferedMethod>('PaymentMethod').implement({
   description: 'A way to pay an order now.',
@@ -44,7 +74,8 @@ const PaymentMethod = builder.objectRef<OfferedMethod>('PaymentMethod').implemen
     gateway: t.field({ type: PaymentGatewayType, resolve: ({ gateway }) => gateway }),
     name: t.string({
       args: { locale: t.arg({ type: 'Locale' }) },
-      resolve: ({ method }, { locale }) => (locale?.startsWith('ar') ? (method.nameAr ?? method.nameEn) : method.nameEn),
+      resolve: ({ method }, { locale }) =>
+        locale?.startsWith('ar') ? (method.nameAr ?? method.nameEn) : method.nameEn,
     }),
     kind: t.field({ type: PaymentMethodKindType, resolve: ({ method }) => method.kind }),
     logoUrl: t.field({ type: 'URL', nullable: true, resolve: ({ method }) => method.logoUrl }),
@@ -80,7 +111,10 @@ const PayOrderInput = builder.inputType('PayOrderInput', {
     idempotencyKey: t.string(),
   }),
 });
-const ReviewDecision = builder.enumType('ReviewDecision', { description: 'What to do with money that is held under review.', values: ['ACCEPT', 'REFUND'] as const });
+const ReviewDecision = builder.enumType('ReviewDecision', {
+  description: 'What to do with money that is held under review.',
+  values: ['ACCEPT', 'REFUND'] as const,
+});
 const ResolvePaymentReviewInput = builder.inputType('ResolvePaymentReviewInput', {
   fields: (t) => ({
     paymentId: t.id({ required: true }),
@@ -95,12 +129,22 @@ builder.mutationFields((t) => ({
     type: PaymentPayload,
     description: 'Starts a payment of all that is due, or continues the pending one by the same method (COM-5).',
     args: { input: t.arg({ type: PayOrderInput, required: true }) },
-    resolve: (_root, { input }, ctx) => runVerb(ctx, () => payOrder(ctx, input), (id) => ctx.loaders.payment.load(id)),
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => payOrder(ctx, input),
+        (id) => ctx.loaders.payment.load(id),
+      ),
   }),
   resolvePaymentReview: t.field({
     type: PaymentPayload,
     description: 'Decides about money that is held under review: accept it, or give it back.',
     args: { input: t.arg({ type: ResolvePaymentReviewInput, required: true }) },
-    resolve: (_root, { input }, ctx) => runVerb(ctx, () => resolvePaymentReview(ctx, input), (id) => ctx.loaders.payment.load(id)),
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => resolvePaymentReview(ctx, input),
+        (id) => ctx.loaders.payment.load(id),
+      ),
   }),
 }));

@@ -13,7 +13,18 @@ builder.prismaObjectFields('PortalConfig', (t) => ({
       tenant: {
         select: {
           apiKeys: {
-            select: { tenantId: true, id: true, kind: true, mode: true, prefix: true, scopes: true, lastUsedAt: true, expiresAt: true, revokedAt: true, createdAt: true },
+            select: {
+              tenantId: true,
+              id: true,
+              kind: true,
+              mode: true,
+              prefix: true,
+              scopes: true,
+              lastUsedAt: true,
+              expiresAt: true,
+              revokedAt: true,
+              createdAt: true,
+            },
             orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
             take: 200,
           },
@@ -27,7 +38,10 @@ builder.prismaObjectFields('PortalConfig', (t) => ({
 const UpdatePortalConfigInput = builder.inputType('UpdatePortalConfigInput', {
   fields: (t) => ({
     tenantId: t.id(),
-    corsOrigins: t.field({ type: ['URL'], description: 'Replaces the list. Scheme, host and port; it counts within a second.' }),
+    corsOrigins: t.field({
+      type: ['URL'],
+      description: 'Replaces the list. Scheme, host and port; it counts within a second.',
+    }),
     rateLimitPerMinute: t.int({ description: 'In points of query cost.' }),
     active: t.boolean({ description: "Off: the website's keys and customers are refused; staff still come in." }),
     idempotencyKey: t.string(),
@@ -37,8 +51,13 @@ const UpdatePortalConfigInput = builder.inputType('UpdatePortalConfigInput', {
 builder.mutationFields((t) => ({
   updatePortalConfig: t.field({
     type: TenantPayload,
-    description: 'What the tenant\'s website may do: origins, limit, on or off. [tenantAdmin]',
+    description: "What the tenant's website may do: origins, limit, on or off. [tenantAdmin]",
     args: { input: t.arg({ type: UpdatePortalConfigInput, required: true }) },
-    resolve: (_root, { input }, ctx) => runVerb(ctx, () => updatePortalConfig(ctx, input), (id) => loadTenant(ctx, id)),
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => updatePortalConfig(ctx, input),
+        (id) => loadTenant(ctx, id),
+      ),
   }),
 }));

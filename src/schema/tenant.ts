@@ -4,16 +4,37 @@ import { SubscriptionPlan, TenantType } from '../generated/prisma/enums.ts';
 import { encodeGlobalId } from '../global-id.ts';
 import { authorizedLoad } from '../resolvers/node-load.ts';
 import { portalOf } from '../resolvers/portal.ts';
-import { createTenant, findTenant, listTenants, loadTenant, tenantsByIds, updateTenant, type LegalFacts, type TenantRow } from '../resolvers/tenant.ts';
+import {
+  createTenant,
+  findTenant,
+  listTenants,
+  loadTenant,
+  tenantsByIds,
+  updateTenant,
+  type LegalFacts,
+  type TenantRow,
+} from '../resolvers/tenant.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, connectionType } from './connection.ts';
 import { payloadType, runVerb } from './mutation.ts';
 import { Node, registerNode } from './node.ts';
 
-const TenantTypeType = builder.enumType('TenantType', { description: 'Whether the tenant\'s website is its own or one of ours.', values: Object.values(TenantType) });
-const SubscriptionPlanType = builder.enumType('SubscriptionPlan', { description: 'What the tenant pays for.', values: Object.values(SubscriptionPlan) });
-const RoundingModeType = builder.enumType('RoundingMode', { description: 'How half a minor unit is rounded.', values: ROUNDING_MODES });
-const RoundingLevelType = builder.enumType('RoundingLevel', { values: ROUNDING_LEVELS, description: 'Whether tax is rounded per line or per order.' });
+const TenantTypeType = builder.enumType('TenantType', {
+  description: "Whether the tenant's website is its own or one of ours.",
+  values: Object.values(TenantType),
+});
+const SubscriptionPlanType = builder.enumType('SubscriptionPlan', {
+  description: 'What the tenant pays for.',
+  values: Object.values(SubscriptionPlan),
+});
+const RoundingModeType = builder.enumType('RoundingMode', {
+  description: 'How half a minor unit is rounded.',
+  values: ROUNDING_MODES,
+});
+const RoundingLevelType = builder.enumType('RoundingLevel', {
+  values: ROUNDING_LEVELS,
+  description: 'Whether tax is rounded per line or per order.',
+});
 
 const TaxProfileType = builder.objectRef<TaxProfile>('TaxProfile').implement({
   description: 'How tax is reckoned on new orders.',
@@ -52,7 +73,9 @@ export const Tenant = builder.prismaObject('Tenant', {
     domain: t.exposeString('domain', { nullable: true }),
     type: t.expose('type', { type: TenantTypeType }),
     plan: t.expose('plan', { type: SubscriptionPlanType }),
-    active: t.exposeBoolean('active', { description: 'Off: keys and people are refused at once with TENANT_INACTIVE.' }),
+    active: t.exposeBoolean('active', {
+      description: 'Off: keys and people are refused at once with TENANT_INACTIVE.',
+    }),
     currencyCode: t.expose('currencyCode', { type: 'CurrencyCode', description: 'Of new orders that name none.' }),
     locale: t.expose('locale', { type: 'Locale' }),
     timeZone: t.expose('timeZone', { type: 'TimeZone' }),
@@ -89,7 +112,11 @@ builder.queryFields((t) => ({
 export const TenantPayload = payloadType<TenantRow>('TenantPayload', 'tenant', Tenant as never);
 
 const TaxProfileInput = builder.inputType('TaxProfileInput', {
-  fields: (t) => ({ roundingMode: t.field({ type: RoundingModeType }), roundingLevel: t.field({ type: RoundingLevelType }), pricesIncludeTax: t.boolean() }),
+  fields: (t) => ({
+    roundingMode: t.field({ type: RoundingModeType }),
+    roundingLevel: t.field({ type: RoundingLevelType }),
+    pricesIncludeTax: t.boolean(),
+  }),
 });
 const LegalFactsInput = builder.inputType('LegalFactsInput', {
   fields: (t) => ({ addressLines: t.stringList(), taxId: t.string(), legalText: t.string() }),
@@ -134,12 +161,22 @@ builder.mutationFields((t) => ({
     type: TenantPayload,
     description: 'Makes a tenant with its portal. [platformAdmin]',
     args: { input: t.arg({ type: CreateTenantInput, required: true }) },
-    resolve: (_root, { input }, ctx) => runVerb(ctx, () => createTenant(ctx, input), (id) => loadTenant(ctx, id)),
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => createTenant(ctx, input),
+        (id) => loadTenant(ctx, id),
+      ),
   }),
   updateTenant: t.field({
     type: TenantPayload,
     description: 'Changes a tenant. [tenantAdmin]',
     args: { input: t.arg({ type: UpdateTenantInput, required: true }) },
-    resolve: (_root, { input }, ctx) => runVerb(ctx, () => updateTenant(ctx, input), (id) => loadTenant(ctx, id)),
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => updateTenant(ctx, input),
+        (id) => loadTenant(ctx, id),
+      ),
   }),
 }));

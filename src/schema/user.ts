@@ -6,7 +6,10 @@ import { usersByIds } from '../resolvers/viewer.ts';
 import { builder } from './builder.ts';
 import { Node, registerNode } from './node.ts';
 
-const UserRoleType = builder.enumType('UserRole', { values: Object.values(UserRole), description: 'A higher role may do what a lower one may.' });
+const UserRoleType = builder.enumType('UserRole', {
+  values: Object.values(UserRole),
+  description: 'A higher role may do what a lower one may.',
+});
 
 export const User = builder.objectRef<UserRow>('User').implement({
   description: 'A person in one tenant. The same address in another tenant is another person (TEN-10).',

@@ -9,7 +9,10 @@ import { runVerb, UserError, type Payload } from './mutation.ts';
 import { Node, registerNode } from './node.ts';
 import { Payment } from './payment.ts';
 
-const WebhookVerdictType = builder.enumType('WebhookVerdict', { values: Object.values(WebhookVerdict), description: 'What was made of a delivery.' });
+const WebhookVerdictType = builder.enumType('WebhookVerdict', {
+  values: Object.values(WebhookVerdict),
+  description: 'What was made of a delivery.',
+});
 
 const WebhookDelivery = builder.objectRef<WebhookDeliveryRow>('WebhookDelivery').implement({
   description: 'A webhook as it came (COM-8). Kept for 90 days with its body.',
@@ -20,14 +23,31 @@ const WebhookDelivery = builder.objectRef<WebhookDeliveryRow>('WebhookDelivery')
     receivedAt: t.expose('receivedAt', { type: 'DateTime' }),
     verdict: t.expose('verdict', { type: WebhookVerdictType }),
     detail: t.exposeString('detail', { nullable: true, description: 'Why, in a sentence.' }),
-    headers: t.field({ type: 'JSON', description: 'Names in lower case; secret values masked.', resolve: (delivery) => delivery.headers }),
-    body: t.string({ description: 'As it came, secret fields replaced; empty once its time is over.', resolve: (delivery, _args, ctx) => shownBody(ctx, delivery) }),
-    payment: t.field({ type: Payment, nullable: true, resolve: (delivery, _args, ctx) => (delivery.paymentId ? ctx.loaders.payment.load(delivery.paymentId) : null) }),
+    headers: t.field({
+      type: 'JSON',
+      description: 'Names in lower case; secret values masked.',
+      resolve: (delivery) => delivery.headers,
+    }),
+    body: t.string({
+      description: 'As it came, secret fields replaced; empty once its time is over.',
+      resolve: (delivery, _args, ctx) => shownBody(ctx, delivery),
+    }),
+    payment: t.field({
+      type: Payment,
+      nullable: true,
+      resolve: (delivery, _args, ctx) => (delivery.paymentId ? ctx.loaders.payment.load(delivery.paymentId) : null),
+    }),
   }),
 });
-registerNode('WebhookDelivery', authorizedLoad('webhook.read', (ctx, ids) => ctx.loaders.delivery.loadMany(ids)));
+registerNode(
+  'WebhookDelivery',
+  authorizedLoad('webhook.read', (ctx, ids) => ctx.loaders.delivery.loadMany(ids)),
+);
 
-const WebhookDeliveryConnection = connectionType<WebhookDeliveryRow & { cursorAt: string }>('WebhookDelivery', WebhookDelivery as never);
+const WebhookDeliveryConnection = connectionType<WebhookDeliveryRow & { cursorAt: string }>(
+  'WebhookDelivery',
+  WebhookDelivery as never,
+);
 
 builder.queryField('webhookDeliveries', (t) =>
   t.field({
@@ -46,7 +66,11 @@ const WebhookReplay = builder.objectRef<ReplayResult>('WebhookReplay').implement
   description: "What today's code makes of a stored delivery.",
   fields: (t) => ({
     verdict: t.field({ type: WebhookVerdictType, resolve: ({ verdict }) => verdict }),
-    paymentStatus: t.field({ type: StatusChange, nullable: true, resolve: ({ change }) => change?.paymentStatus ?? null }),
+    paymentStatus: t.field({
+      type: StatusChange,
+      nullable: true,
+      resolve: ({ change }) => change?.paymentStatus ?? null,
+    }),
     orderStatus: t.field({ type: StatusChange, nullable: true, resolve: ({ change }) => change?.orderStatus ?? null }),
     note: t.string({ nullable: true, resolve: ({ change }) => change?.note ?? null }),
   }),
@@ -78,6 +102,11 @@ builder.mutationField('replayWebhook', (t) =>
     type: WebhookPayload,
     description: 'Runs a stored delivery again, for real or as a dry run (BEY-7). Repeating it has no further effect.',
     args: { input: t.arg({ type: ReplayWebhookInput, required: true }) },
-    resolve: (_root, { input }, ctx) => runVerb(ctx, () => replayWebhook(ctx, input), (id) => ctx.loaders.delivery.load(id)),
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => replayWebhook(ctx, input),
+        (id) => ctx.loaders.delivery.load(id),
+      ),
   }),
 );

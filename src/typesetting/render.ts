@@ -88,7 +88,9 @@ class RenderQueue {
       if (started === this.#thread) settle();
     };
     started.on('message', (answer: RenderAnswer) => listen(() => this.#finish(answer)));
-    started.on('error', (error) => listen(() => this.#dropThread(internal(`the typesetting thread failed: ${String(error)}`))));
+    started.on('error', (error) =>
+      listen(() => this.#dropThread(internal(`the typesetting thread failed: ${String(error)}`))),
+    );
     started.on('exit', (code) => listen(() => this.#dropThread(internal(`the typesetting thread ended with ${code}`))));
     return started;
   }

@@ -22,27 +22,50 @@ afterAll(() => world?.close());
 
 describe('keys', () => {
   it('say who asks: a website, a partner with scopes, or, without any, nobody on the platform', async () => {
-    expect((await identify(world.app, { key: alpha.portalKey })).actor).toMatchObject({ kind: 'PORTAL', tenantId: alpha.id });
-    expect((await identify(world.app, { key: secretKey })).actor).toMatchObject({ kind: 'PARTNER', tenantId: alpha.id, scopes: ['orders:read'] });
+    expect((await identify(world.app, { key: alpha.portalKey })).actor).toMatchObject({
+      kind: 'PORTAL',
+      tenantId: alpha.id,
+    });
+    expect((await identify(world.app, { key: secretKey })).actor).toMatchObject({
+      kind: 'PARTNER',
+      tenantId: alpha.id,
+      scopes: ['orders:read'],
+    });
     const nobody = await identify(world.app, {});
-    expect(nobody).toMatchObject({ actor: { kind: 'ANONYMOUS' }, scope: { tenantId: PLATFORM_TENANT_ID, customerId: null }, apiKeyId: null });
+    expect(nobody).toMatchObject({
+      actor: { kind: 'ANONYMOUS' },
+      scope: { tenantId: PLATFORM_TENANT_ID, customerId: null },
+      apiKeyId: null,
+    });
   });
 
   it('are refused when unknown or misshapen, before anything is asked of the database where that can be', async () => {
     const before = await statements();
-    for (const key of ['', 'pk_live_', 'x'.repeat(10_000), "pk_live_' or 1=1 --aaaaaaaa", 'rk_live_aaaaaaaaaaaaaaaaaaaa']) expect(await outcomeOf(world.app, { key })).toBe('UNAUTHENTICATED');
+    for (const key of [
+      '',
+      'pk_live_',
+      'x'.repeat(10_000),
+      "pk_live_' or 1=1 --aaaaaaaa",
+      'rk_live_aaaaaaaaaaaaaaaaaaaa',
+    ])
+      expect(await outcomeOf(world.app, { key })).toBe('UNAUTHENTICATED');
     expect(await statements()).toBe(before);
     expect(await outcomeOf(world.app, { key: `pk_live_${'a'.repeat(43)}` })).toBe('UNAUTHENTICATED');
   });
 
   it('that are secret are refused from a browser, whatever the origin', async () => {
-    for (const origin of [ORIGIN, 'http://localhost:4000', 'null']) expect(await outcomeOf(world.app, { key: secretKey, origin })).toBe('FORBIDDEN');
+    for (const origin of [ORIGIN, 'http://localhost:4000', 'null'])
+      expect(await outcomeOf(world.app, { key: secretKey, origin })).toBe('FORBIDDEN');
     expect(await outcomeOf(world.app, { key: secretKey })).toBe('PARTNER');
   });
 
   it('are refused at the moment they expire, without being looked up again', async () => {
     const key = `pk_live_${randomBytes(32).toString('base64url')}`;
-    await importKey(world.app, author(), alpha.id, { key, scopes: [], expiresAt: new Date(world.clock.now().getTime() + 60_000) });
+    await importKey(world.app, author(), alpha.id, {
+      key,
+      scopes: [],
+      expiresAt: new Date(world.clock.now().getTime() + 60_000),
+    });
     expect(await outcomeOf(world.app, { key })).toBe('PORTAL');
     world.advance(60_000);
     expect(await outcomeOf(world.app, { key })).toBe('KEY_REVOKED');
@@ -52,7 +75,12 @@ describe('keys', () => {
     const key = await makeSecretKey(alpha.id);
     const { apiKeyId } = await identify(world.app, { key });
     await world.app.auth.flushKeyUses();
-    const lastUse = async () => (await world.owner.query<{ last_used_at: Date | null }>('select last_used_at from api_keys where id = $1', [apiKeyId])).rows[0]!.last_used_at;
+    const lastUse = async () =>
+      (
+        await world.owner.query<{ last_used_at: Date | null }>('select last_used_at from api_keys where id = $1', [
+          apiKeyId,
+        ])
+      ).rows[0]!.last_used_at;
     const first = await lastUse();
     expect(first).not.toBeNull();
     world.advance(30_000);
@@ -70,7 +98,14 @@ describe('origins', () => {
   it("open the tenant that lists them, and no other tenant's key", async () => {
     expect(await outcomeOf(world.app, { key: alpha.portalKey, origin: ORIGIN })).toBe('PORTAL');
     expect(await outcomeOf(world.app, { key: beta.portalKey, origin: ORIGIN })).toBe('FORBIDDEN');
-    for (const origin of ['https://evil.example', 'null', '', 'https://alpha.example.evil.example', 'http://alpha.example', 'HTTPS://ALPHA.EXAMPLE']) {
+    for (const origin of [
+      'https://evil.example',
+      'null',
+      '',
+      'https://alpha.example.evil.example',
+      'http://alpha.example',
+      'HTTPS://ALPHA.EXAMPLE',
+    ]) {
       expect([origin, await outcomeOf(world.app, { key: alpha.portalKey, origin })]).toEqual([origin, 'FORBIDDEN']);
     }
     expect(await outcomeOf(world.app, { origin: ORIGIN })).toBe('FORBIDDEN');
@@ -93,7 +128,10 @@ describe('origins', () => {
 describe('a key and a token together', () => {
   it('must be of one tenant', async () => {
     const { token } = await person('CUSTOMER');
-    expect((await identify(world.app, { key: alpha.portalKey, token })).actor).toMatchObject({ kind: 'CUSTOMER', keyId: expect.any(String) });
+    expect((await identify(world.app, { key: alpha.portalKey, token })).actor).toMatchObject({
+      kind: 'CUSTOMER',
+      keyId: expect.any(String),
+    });
     expect(await outcomeOf(world.app, { key: beta.portalKey, token })).toBe('FORBIDDEN');
   });
 
@@ -101,7 +139,10 @@ describe('a key and a token together', () => {
     const { token, id } = await person('CUSTOMER');
     expect((await identify(world.app, { token })).scope).toEqual({ tenantId: alpha.id, customerId: id });
     const operator = await person('OPERATOR');
-    expect((await identify(world.app, { token: operator.token })).scope).toEqual({ tenantId: alpha.id, customerId: null });
+    expect((await identify(world.app, { token: operator.token })).scope).toEqual({
+      tenantId: alpha.id,
+      customerId: null,
+    });
   });
 });
 
@@ -110,9 +151,16 @@ describe('X-Tenant', () => {
     const admin = await person('PLATFORM_ADMIN', PLATFORM_TENANT_ID);
     for (let round = 0; round < 3; round += 1) {
       const identity = await identify(world.app, { token: admin.token, tenant: 'beta' });
-      expect(identity).toMatchObject({ actor: { kind: 'PLATFORM_ADMIN', tenantId: beta.id, homeTenantId: PLATFORM_TENANT_ID }, scope: { tenantId: beta.id, customerId: null }, tenant: { slug: 'beta' } });
+      expect(identity).toMatchObject({
+        actor: { kind: 'PLATFORM_ADMIN', tenantId: beta.id, homeTenantId: PLATFORM_TENANT_ID },
+        scope: { tenantId: beta.id, customerId: null },
+        tenant: { slug: 'beta' },
+      });
     }
-    const { rows } = await world.owner.query("select actor, action from audit_entries where tenant_id = $1 and action <> 'key.create'", [beta.id]);
+    const { rows } = await world.owner.query(
+      "select actor, action from audit_entries where tenant_id = $1 and action <> 'key.create'",
+      [beta.id],
+    );
     expect(rows).toEqual([{ actor: `user:${admin.id}`, action: 'tenant.enter' }]);
     expect(await outcomeOf(world.app, { token: admin.token, tenant: 'no-such-tenant' })).toBe('NOT_FOUND');
   });
@@ -120,11 +168,13 @@ describe('X-Tenant', () => {
   it('tells everybody else nothing: the same answer whether the tenant exists or not', async () => {
     for (const role of ['CUSTOMER', 'OPERATOR', 'TENANT_ADMIN'] as const) {
       const { token } = await person(role);
-      for (const tenant of ['beta', 'platform', 'no-such-tenant']) expect(await outcomeOf(world.app, { token, tenant })).toBe('NOT_FOUND');
+      for (const tenant of ['beta', 'platform', 'no-such-tenant'])
+        expect(await outcomeOf(world.app, { token, tenant })).toBe('NOT_FOUND');
       expect(await outcomeOf(world.app, { token, tenant: 'alpha' })).toBe(role);
     }
     for (const key of [alpha.portalKey, secretKey]) {
-      for (const tenant of ['beta', 'no-such-tenant']) expect(await outcomeOf(world.app, { key, tenant })).toBe('FORBIDDEN');
+      for (const tenant of ['beta', 'no-such-tenant'])
+        expect(await outcomeOf(world.app, { key, tenant })).toBe('FORBIDDEN');
     }
     expect(await outcomeOf(world.app, { tenant: 'beta' })).toBe('FORBIDDEN');
   });
@@ -141,7 +191,9 @@ describe('the snapshot of tenants, keys and sessions', () => {
   it('answers known credentials without a statement while the journal is heard', async () => {
     const { token } = await person('CUSTOMER');
     const request = { key: alpha.portalKey, token, origin: ORIGIN };
-    await expect.poll(() => statementsOf(() => identify(world.app, request)), { timeout: 5_000, interval: 300 }).toBe(0);
+    await expect
+      .poll(() => statementsOf(() => identify(world.app, request)), { timeout: 5_000, interval: 300 })
+      .toBe(0);
   });
 
   it('forgets within the lag of the journal what another process changed: tenant, key, person, session', async () => {
@@ -149,14 +201,19 @@ describe('the snapshot of tenants, keys and sessions', () => {
     const gamma = await world.tenant('gamma');
     const { token, id } = await person('CUSTOMER', gamma.id, gamma.portalKey);
     expect(await outcomeOf(peer, { key: gamma.portalKey, token })).toBe('CUSTOMER');
-    const change = async (text: string, type: 'tenant.changed' | 'user.changed' | 'key.changed', aggregateId: string) => {
+    const change = async (
+      text: string,
+      type: 'tenant.changed' | 'user.changed' | 'key.changed',
+      aggregateId: string,
+    ) => {
       await world.owner.query(text, [aggregateId]);
       await world.owner.query(
         `insert into events (tenant_id, id, type, aggregate_type, aggregate_id, version, payload, occurred_at) values ($1, gen_random_uuid(), $2, 'x', $3, 2, '{"v": 1}', now())`,
         [gamma.id, type, aggregateId],
       );
     };
-    const becomes = (credentials: { key?: string; token?: string }, code: string) => expect.poll(() => outcomeOf(peer, credentials), { timeout: 4_000 }).toBe(code);
+    const becomes = (credentials: { key?: string; token?: string }, code: string) =>
+      expect.poll(() => outcomeOf(peer, credentials), { timeout: 4_000 }).toBe(code);
     await change('update tenants set active = false where id = $1', 'tenant.changed', gamma.id);
     await becomes({ key: gamma.portalKey }, 'TENANT_INACTIVE');
     await becomes({ token }, 'TENANT_INACTIVE');
@@ -194,7 +251,11 @@ describe('a closed portal', () => {
   });
 });
 
-async function person(role: 'CUSTOMER' | 'OPERATOR' | 'TENANT_ADMIN' | 'PLATFORM_ADMIN', tenantId = alpha.id, key = alpha.portalKey) {
+async function person(
+  role: 'CUSTOMER' | 'OPERATOR' | 'TENANT_ADMIN' | 'PLATFORM_ADMIN',
+  tenantId = alpha.id,
+  key = alpha.portalKey,
+) {
   const { id, email } = await world.person(tenantId, role);
   const { accessToken } = await signIn(world.app, role === 'PLATFORM_ADMIN' ? {} : { key }, email);
   return { id, token: accessToken };

@@ -26,7 +26,11 @@ describe('what is sealed', () => {
 
   it("does not open as somebody else's: another tenant, owner, name or version", () => {
     const sealed = old.seal('secret', 'credential|tenant-a|gateway:FAWATERK|API_KEY|1');
-    for (const context of ['credential|tenant-b|gateway:FAWATERK|API_KEY|1', 'credential|tenant-a|gateway:FAWATERK|API_KEY|2', '']) {
+    for (const context of [
+      'credential|tenant-b|gateway:FAWATERK|API_KEY|1',
+      'credential|tenant-a|gateway:FAWATERK|API_KEY|2',
+      '',
+    ]) {
       expect(() => old.open(sealed, context)).toThrow(expect.objectContaining({ code: 'DECRYPTION_FAILED' }));
     }
   });
@@ -37,16 +41,22 @@ describe('what is sealed', () => {
       const altered = Buffer.from(sealed);
       altered[at]! ^= 1;
       expect(() => old.open(altered, 'c')).toThrow(expect.objectContaining({ code: 'DECRYPTION_FAILED' }));
-      expect(() => old.open(sealed.subarray(0, at), 'c')).toThrow(expect.objectContaining({ code: 'DECRYPTION_FAILED' }));
+      expect(() => old.open(sealed.subarray(0, at), 'c')).toThrow(
+        expect.objectContaining({ code: 'DECRYPTION_FAILED' }),
+      );
     }
-    expect(() => old.open(Buffer.concat([sealed, Buffer.from([0])]), 'c')).toThrow(expect.objectContaining({ code: 'DECRYPTION_FAILED' }));
+    expect(() => old.open(Buffer.concat([sealed, Buffer.from([0])]), 'c')).toThrow(
+      expect.objectContaining({ code: 'DECRYPTION_FAILED' }),
+    );
   });
 
   it('opens after a rotation of the master key while the older one is named, and says what to do when it is not', () => {
     const sealed = old.seal('secret', 'c');
     expect(rotated.open(sealed, 'c').toString()).toBe('secret');
     expect(() => forgetful.open(sealed, 'c')).toThrow(/SECRET_KEYS_OLD/);
-    expect(() => old.open(rotated.seal('secret', 'c'), 'c')).toThrow(expect.objectContaining({ code: 'DECRYPTION_FAILED' }));
+    expect(() => old.open(rotated.seal('secret', 'c'), 'c')).toThrow(
+      expect.objectContaining({ code: 'DECRYPTION_FAILED' }),
+    );
     expect(rotated.masterKeyVersion).toBe(2);
   });
 });
@@ -59,7 +69,9 @@ describe('what is signed', () => {
     expect(old.verify('invoice', token, now)).toEqual({ id: 'a' });
     expect(old.verify('cursor', token, now)).toBeNull();
     expect(old.verify('invoice', token, later)).toBeNull();
-    expect(old.verify('cursor', old.sign('cursor', { position: '7' }, null), new Date(8.64e15))).toEqual({ position: '7' });
+    expect(old.verify('cursor', old.sign('cursor', { position: '7' }, null), new Date(8.64e15))).toEqual({
+      position: '7',
+    });
   });
 
   it('is refused with any character changed, and whatever nonsense is sent instead', () => {
@@ -68,10 +80,25 @@ describe('what is signed', () => {
       const other = token[at] === 'A' ? 'B' : 'A';
       const altered = token.slice(0, at) + other + token.slice(at + 1);
       // The last character of base64 may hold bits that mean nothing.
-      if (Buffer.from(altered.split('.')[2] ?? '', 'base64url').equals(Buffer.from(token.split('.')[2]!, 'base64url')) && at > token.lastIndexOf('.')) continue;
+      if (
+        Buffer.from(altered.split('.')[2] ?? '', 'base64url').equals(Buffer.from(token.split('.')[2]!, 'base64url')) &&
+        at > token.lastIndexOf('.')
+      )
+        continue;
       expect(old.verify('invoice', altered, now)).toBeNull();
     }
-    for (const nonsense of ['', '.', '..', '1..', 'a.b.c', '1.e30.AA', '99999999999.e30.AA', `${token}.x`, 'x'.repeat(10_000)]) expect(old.verify('invoice', nonsense, now)).toBeNull();
+    for (const nonsense of [
+      '',
+      '.',
+      '..',
+      '1..',
+      'a.b.c',
+      '1.e30.AA',
+      '99999999999.e30.AA',
+      `${token}.x`,
+      'x'.repeat(10_000),
+    ])
+      expect(old.verify('invoice', nonsense, now)).toBeNull();
   });
 
   it('holds over a rotation of the master key, and not without the older one', () => {
@@ -91,5 +118,7 @@ describe('fingerprints', () => {
 });
 
 it('two master keys of one version are a mistake that is reported', () => {
-  expect(() => createVault({ current: OLD, older: [{ version: 1, secret: 'x'.repeat(32) }], randomBytes })).toThrow(/same version/);
+  expect(() => createVault({ current: OLD, older: [{ version: 1, secret: 'x'.repeat(32) }], randomBytes })).toThrow(
+    /same version/,
+  );
 });

@@ -40,7 +40,14 @@ export async function createWorld() {
   await owner.connect();
   const time = { offsetMs: 0 };
   const clock = { now: () => new Date(Date.now() + time.offsetMs) };
-  const config = loadConfig({ ENVIRONMENT: 'test', DATABASE_URL: database.appUrl, SECRET_KEY: 's'.repeat(40), APP_BASE_URL: BASE_URL, DATABASE_POOL_SIZE: '4', ROLE: 'api' });
+  const config = loadConfig({
+    ENVIRONMENT: 'test',
+    DATABASE_URL: database.appUrl,
+    SECRET_KEY: 's'.repeat(40),
+    APP_BASE_URL: BASE_URL,
+    DATABASE_POOL_SIZE: '4',
+    ROLE: 'api',
+  });
   const open = async () => createApp({ config, log: createLogger('silent'), clock });
   const running = await open();
   const opened = [running];
@@ -58,7 +65,8 @@ export async function createWorld() {
       return other.app;
     },
     tenant: (slug: string, origins: readonly string[] = []) => makeTenant(app, slug, origins),
-    person: (tenantId: string, role: UserRole, email = `${randomUUID()}@people.example`) => makePerson(app, tenantId, role, email),
+    person: (tenantId: string, role: UserRole, email = `${randomUUID()}@people.example`) =>
+      makePerson(app, tenantId, role, email),
     close: async () => {
       await Promise.all(opened.map((each) => each.close()));
       await owner.end();
@@ -70,7 +78,12 @@ export async function createWorld() {
 export type World = Awaited<ReturnType<typeof createWorld>>;
 
 export function identify(app: App, { key, token, origin, tenant }: Credentials): Promise<Identity> {
-  return app.auth.identify({ apiKey: key ?? null, authorization: token ? `Bearer ${token}` : null, origin: origin ?? null, tenantSlug: tenant ?? null });
+  return app.auth.identify({
+    apiKey: key ?? null,
+    authorization: token ? `Bearer ${token}` : null,
+    origin: origin ?? null,
+    tenantSlug: tenant ?? null,
+  });
 }
 
 /** The code an identification is refused with, or who was identified. */
@@ -84,11 +97,20 @@ export async function outcomeOf(app: App, credentials: Credentials): Promise<str
 type Answer = ExecutionResult<Record<string, any>> & { codes: string[] };
 
 /** Runs an operation as a request with these credentials would; throws where it would be refused before execution. */
-export async function ask(app: App, credentials: Credentials, source: string, variables: Record<string, unknown> = {}): Promise<Answer> {
+export async function ask(
+  app: App,
+  credentials: Credentials,
+  source: string,
+  variables: Record<string, unknown> = {},
+): Promise<Answer> {
   const ctx = createContext(app, await identify(app, credentials), randomUUID());
   try {
-    const answer = (await graphql({ schema, source, variableValues: variables, contextValue: ctx })) as ExecutionResult<Record<string, any>>;
-    const codes = (answer.errors ?? []).map((error) => (error.cause as { code?: string } | undefined)?.code ?? error.message);
+    const answer = (await graphql({ schema, source, variableValues: variables, contextValue: ctx })) as ExecutionResult<
+      Record<string, any>
+    >;
+    const codes = (answer.errors ?? []).map(
+      (error) => (error.cause as { code?: string } | undefined)?.code ?? error.message,
+    );
     return { ...answer, codes };
   } finally {
     ctx.reads.end();
@@ -96,14 +118,31 @@ export async function ask(app: App, credentials: Credentials, source: string, va
 }
 
 /** Runs a mutation of one input and gives its payload; its errors are those of the payload. */
-export async function mutate(app: App, credentials: Credentials, name: string, input: Record<string, unknown>, fields: string): Promise<any> {
+export async function mutate(
+  app: App,
+  credentials: Credentials,
+  name: string,
+  input: Record<string, unknown>,
+  fields: string,
+): Promise<any> {
   const inputType = `${name[0]!.toUpperCase()}${name.slice(1)}Input`;
-  const answer = await ask(app, credentials, `mutation ($input: ${inputType}!) { ${name}(input: $input) { ${fields} userErrors { code field message details } } }`, JSON.parse(JSON.stringify({ input })) as Record<string, unknown>);
-  if (answer.errors) throw Object.assign(new Error(answer.errors.map((error) => error.message).join('; ')), { codes: answer.codes });
+  const answer = await ask(
+    app,
+    credentials,
+    `mutation ($input: ${inputType}!) { ${name}(input: $input) { ${fields} userErrors { code field message details } } }`,
+    JSON.parse(JSON.stringify({ input })) as Record<string, unknown>,
+  );
+  if (answer.errors)
+    throw Object.assign(new Error(answer.errors.map((error) => error.message).join('; ')), { codes: answer.codes });
   return answer.data![name];
 }
 
-export async function signIn(app: App, credentials: Credentials, email: string, password = PASSWORD): Promise<{ accessToken: string; refreshToken: string }> {
+export async function signIn(
+  app: App,
+  credentials: Credentials,
+  email: string,
+  password = PASSWORD,
+): Promise<{ accessToken: string; refreshToken: string }> {
   const payload = await mutate(app, credentials, 'login', { email, password }, 'session { accessToken refreshToken }');
   if (!payload.session) throw new Error(payload.userErrors[0].code);
   return payload.session;
@@ -117,13 +156,31 @@ async function makeTenant(app: App, slug: string, origins: readonly string[]): P
       [id, slug, app.clock.now()],
     ),
   );
-  await app.db.write({ tenantId: id, customerId: null }, (tx) => tx.query('update portal_configs set cors_origins = $1 where tenant_id = current_tenant()', [origins]));
+  await app.db.write({ tenantId: id, customerId: null }, (tx) =>
+    tx.query('update portal_configs set cors_origins = $1 where tenant_id = current_tenant()', [origins]),
+  );
   const portalKey = `pk_test_${randomBytes(32).toString('base64url')}`;
-  await importKey(app, { name: 'test', clock: app.clock, newId: app.newId }, id, { key: portalKey, scopes: [], expiresAt: null });
+  await importKey(app, { name: 'test', clock: app.clock, newId: app.newId }, id, {
+    key: portalKey,
+    scopes: [],
+    expiresAt: null,
+  });
   return { id, slug, portalKey };
 }
 
-async function makePerson(app: App, tenantId: string, role: UserRole, email: string): Promise<{ id: string; email: string }> {
-  const { id } = await createUser(app, tenantId, { email, role, firstName: null, lastName: null, locale: null, secret: { password: PASSWORD } });
+async function makePerson(
+  app: App,
+  tenantId: string,
+  role: UserRole,
+  email: string,
+): Promise<{ id: string; email: string }> {
+  const { id } = await createUser(app, tenantId, {
+    email,
+    role,
+    firstName: null,
+    lastName: null,
+    locale: null,
+    secret: { password: PASSWORD },
+  });
   return { id, email };
 }

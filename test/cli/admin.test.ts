@@ -13,7 +13,11 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 function cli(args: string[], input = ''): Promise<{ code: number | null; out: string; err: string }> {
-  const env = { PATH: process.env['PATH'], DATABASE_URL: world.database.appUrl, SECRET_KEY: 'a master key for tests, nowhere else in use' };
+  const env = {
+    PATH: process.env['PATH'],
+    DATABASE_URL: world.database.appUrl,
+    SECRET_KEY: 'a master key for tests, nowhere else in use',
+  };
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...args], { env });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));

@@ -17,8 +17,16 @@ beforeAll(async () => {
   world = await startTestApp({ worker: false });
   shop = await Shop.open(world);
   await world.owner('update portal_configs set rate_limit_per_minute = 1000000');
-  const [tenantAdmin, platformAdmin] = await Promise.all([world.session('tenantAdmin'), world.session('platformAdmin')]);
-  stage = { shop, tenantAdmin: { token: tenantAdmin.accessToken }, platformAdmin: { token: platformAdmin.accessToken }, portal: { key: world.facts.portalKey } };
+  const [tenantAdmin, platformAdmin] = await Promise.all([
+    world.session('tenantAdmin'),
+    world.session('platformAdmin'),
+  ]);
+  stage = {
+    shop,
+    tenantAdmin: { token: tenantAdmin.accessToken },
+    platformAdmin: { token: platformAdmin.accessToken },
+    portal: { key: world.facts.portalKey },
+  };
 });
 afterAll(() => world.stop());
 
@@ -44,14 +52,23 @@ interface Place {
 
 const isList = (type: GraphQLInputType): boolean => isListType(isNonNullType(type) ? type.ofType : type);
 
-function placesIn(mutation: string, type: GraphQLInputType, path: readonly string[] = [], lists: readonly boolean[] = []): Place[] {
+function placesIn(
+  mutation: string,
+  type: GraphQLInputType,
+  path: readonly string[] = [],
+  lists: readonly boolean[] = [],
+): Place[] {
   const named = getNamedType(type);
   if (named.name === 'String') return [{ mutation, path, lists }];
   if (!isInputObjectType(named)) return [];
-  return Object.values(named.getFields()).flatMap((field) => placesIn(mutation, field.type, [...path, field.name], [...lists, isList(field.type)]));
+  return Object.values(named.getFields()).flatMap((field) =>
+    placesIn(mutation, field.type, [...path, field.name], [...lists, isList(field.type)]),
+  );
 }
 
-const PLACES = Object.values(schema.getMutationType()!.getFields()).flatMap((field) => placesIn(field.name, field.args[0]!.type));
+const PLACES = Object.values(schema.getMutationType()!.getFields()).flatMap((field) =>
+  placesIn(field.name, field.args[0]!.type),
+);
 
 /** Siblings that a nested text cannot do without. */
 const BESIDE: Readonly<Record<string, object>> = {
@@ -63,7 +80,8 @@ const BESIDE: Readonly<Record<string, object>> = {
 function withText(input: object, { mutation, path, lists }: Place, text: string, depth = 0): object {
   const name = path[depth]!;
   const at = [mutation, ...path.slice(0, depth + 1)].join('.');
-  const inner = depth === path.length - 1 ? text : withText(BESIDE[at] ?? {}, { mutation, path, lists }, text, depth + 1);
+  const inner =
+    depth === path.length - 1 ? text : withText(BESIDE[at] ?? {}, { mutation, path, lists }, text, depth + 1);
   return { ...input, [name]: lists[depth] ? [inner] : inner };
 }
 
@@ -76,18 +94,34 @@ const SHOWN: Readonly<Record<string, { select: string; read: (payload: any) => u
     ['createTenant', 'updateTenant'].flatMap((mutation) => [
       [`${mutation}.name`, { select: 'tenant { name }', read: ({ tenant }: any) => tenant.name }],
       [`${mutation}.domain`, { select: 'tenant { domain }', read: ({ tenant }: any) => tenant.domain }],
-      [`${mutation}.legal.addressLines`, { select: 'tenant { legal { addressLines } }', read: ({ tenant }: any) => tenant.legal.addressLines[0] }],
-      [`${mutation}.legal.taxId`, { select: 'tenant { legal { taxId } }', read: ({ tenant }: any) => tenant.legal.taxId }],
-      [`${mutation}.legal.legalText`, { select: 'tenant { legal { legalText } }', read: ({ tenant }: any) => tenant.legal.legalText }],
+      [
+        `${mutation}.legal.addressLines`,
+        { select: 'tenant { legal { addressLines } }', read: ({ tenant }: any) => tenant.legal.addressLines[0] },
+      ],
+      [
+        `${mutation}.legal.taxId`,
+        { select: 'tenant { legal { taxId } }', read: ({ tenant }: any) => tenant.legal.taxId },
+      ],
+      [
+        `${mutation}.legal.legalText`,
+        { select: 'tenant { legal { legalText } }', read: ({ tenant }: any) => tenant.legal.legalText },
+      ],
     ]),
   ),
   'createApiKey.scopes': { select: 'apiKey { scopes }', read: ({ apiKey }) => apiKey.scopes[0] },
-  'createOrder.items.description.text': { select: 'order { items { description } }', read: ({ order }) => order.items[0].description },
+  'createOrder.items.description.text': {
+    select: 'order { items { description } }',
+    read: ({ order }) => order.items[0].description,
+  },
   'cancelOrder.reason': { select: 'order { cancelReason }', read: ({ order }) => order.cancelReason },
 };
 const UNSHOWN: Readonly<Record<string, string>> = {
-  password: 'only its hash is kept', refreshToken: 'only its hash is kept', idempotencyKey: 'shown by operation(key)',
-  'credentials.name': 'one of a closed list', 'credentials.value': 'sealed', reason: 'kept with the refund, which has no field yet',
+  password: 'only its hash is kept',
+  refreshToken: 'only its hash is kept',
+  idempotencyKey: 'shown by operation(key)',
+  'credentials.name': 'one of a closed list',
+  'credentials.value': 'sealed',
+  reason: 'kept with the refund, which has no field yet',
 };
 
 /** A new situation costs several requests, so one is used until it was spent by a success. */
@@ -114,50 +148,71 @@ async function send(place: Place, input: object, as: As): Promise<Outcome> {
   const query = `mutation ($input: ${type}) { ${place.mutation}(input: $input) { ${shown?.select ?? ''} userErrors { code message details } } }`;
   const answer = await world.ask(as, query, { input });
   const payload = answer.data?.[place.mutation];
-  const codes = [...(answer.errors ?? []).map(({ extensions }) => extensions.code), ...(payload?.userErrors ?? []).map(({ code }: { code: string }) => code)];
+  const codes = [
+    ...(answer.errors ?? []).map(({ extensions }) => extensions.code),
+    ...(payload?.userErrors ?? []).map(({ code }: { code: string }) => code),
+  ];
   if (codes.length === 0) prepared.delete(place.mutation);
   return { codes, payload, shown: codes.length === 0 && shown ? shown.read(payload) : undefined };
 }
 
 /** Tables and how many rows each has. */
 async function census(): Promise<Record<string, number>> {
-  const tables = await world.owner<{ name: string }>("select c.oid::regclass::text as name from pg_class c where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace order by 1");
-  const [row] = await world.owner(`select ${tables.map(({ name }) => `(select count(*)::int from ${name}) as "${name}"`).join(', ')}`);
+  const tables = await world.owner<{ name: string }>(
+    "select c.oid::regclass::text as name from pg_class c where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace order by 1",
+  );
+  const [row] = await world.owner(
+    `select ${tables.map(({ name }) => `(select count(*)::int from ${name}) as "${name}"`).join(', ')}`,
+  );
   return row;
 }
 
 test('every text of every input is probed, and it is known where it is shown', () => {
   expect(PLACES.length).toBeGreaterThanOrEqual(30);
-  const unknown = PLACES.map(({ mutation, path }) => [mutation, ...path].join('.')).filter((at) => !(at in SHOWN) && !Object.keys(UNSHOWN).some((name) => at.endsWith(`.${name}`)));
+  const unknown = PLACES.map(({ mutation, path }) => [mutation, ...path].join('.')).filter(
+    (at) => !(at in SHOWN) && !Object.keys(UNSHOWN).some((name) => at.endsWith(`.${name}`)),
+  );
   expect(unknown).toEqual([]);
 });
 
-test.each(Object.entries(TEXTS))('%s: kept as it is or refused with a code, in every text of every mutation', async (name, text) => {
-  const before = await census();
-  const wrong: string[] = [];
-  let kept = 0;
-  for (const place of PLACES) {
-    const at = [place.mutation, ...place.path].join('.');
-    const base = await inputFor(place.mutation);
-    const { codes, shown } = await send(place, withText(base, place, text), MUTATIONS[place.mutation]!.as(stage));
-    if (codes.includes('INTERNAL')) wrong.push(`${at}: INTERNAL`);
-    if (codes.length > 0) continue;
-    kept += 1;
-    if (at in SHOWN && shown !== text) wrong.push(`${at}: shown as ${JSON.stringify(shown).slice(0, 60)}`);
-  }
-  expect(wrong).toEqual([]);
-  if (!['long', 'lone surrogate', 'NUL'].includes(name)) expect(kept, 'texts that are only odd are kept').toBeGreaterThan(5);
-  const after = await census();
-  expect(Object.keys(after)).toEqual(Object.keys(before));
-  const lost = Object.keys(before).filter((table) => after[table]! < before[table]!);
-  expect(lost).toEqual([]);
-});
+test.each(Object.entries(TEXTS))(
+  '%s: kept as it is or refused with a code, in every text of every mutation',
+  async (name, text) => {
+    const before = await census();
+    const wrong: string[] = [];
+    let kept = 0;
+    for (const place of PLACES) {
+      const at = [place.mutation, ...place.path].join('.');
+      const base = await inputFor(place.mutation);
+      const { codes, shown } = await send(place, withText(base, place, text), MUTATIONS[place.mutation]!.as(stage));
+      if (codes.includes('INTERNAL')) wrong.push(`${at}: INTERNAL`);
+      if (codes.length > 0) continue;
+      kept += 1;
+      if (at in SHOWN && shown !== text) wrong.push(`${at}: shown as ${JSON.stringify(shown).slice(0, 60)}`);
+    }
+    expect(wrong).toEqual([]);
+    if (!['long', 'lone surrogate', 'NUL'].includes(name))
+      expect(kept, 'texts that are only odd are kept').toBeGreaterThan(5);
+    const after = await census();
+    expect(Object.keys(after)).toEqual(Object.keys(before));
+    const lost = Object.keys(before).filter((table) => after[table]! < before[table]!);
+    expect(lost).toEqual([]);
+  },
+);
 
 test('an idempotency key of hostile text is shown by operation(key) as it is', async () => {
   for (const text of [TEXTS['sql'], TEXTS['script'], TEXTS['templates'], TEXTS['prototype']]) {
     const idempotencyKey = `${text}${randomUUID()}`;
-    await world.data(shop.operator, 'mutation ($input: CreateOrderInput!) { createOrder(input: $input) { userErrors { code } } }', { input: { ...shop.orderInput(), idempotencyKey } });
-    const { operation } = await world.data(shop.operator, 'query ($key: String!) { operation(key: $key) { key status } }', { key: idempotencyKey });
+    await world.data(
+      shop.operator,
+      'mutation ($input: CreateOrderInput!) { createOrder(input: $input) { userErrors { code } } }',
+      { input: { ...shop.orderInput(), idempotencyKey } },
+    );
+    const { operation } = await world.data(
+      shop.operator,
+      'query ($key: String!) { operation(key: $key) { key status } }',
+      { key: idempotencyKey },
+    );
     expect(operation).toEqual({ key: idempotencyKey, status: 'SUCCEEDED' });
   }
 });

@@ -15,24 +15,55 @@ test('a customer pays an order at the gateway, the webhook settles it, and the i
   const { createOrder } = await world.data(
     { token: operator.accessToken },
     `mutation ($input: CreateOrderInput!) { createOrder(input: $input) { order { id status total { amount } } userErrors { code } } }`,
-    { input: { type: 'MANUAL_INVOICE', customerId: customer.userId, items: [{ description: [{ locale: 'en', text: 'Nile cruise' }], quantity: 2, unitPrice: '75.00', taxRate: '14' }] } },
+    {
+      input: {
+        type: 'MANUAL_INVOICE',
+        customerId: customer.userId,
+        items: [
+          { description: [{ locale: 'en', text: 'Nile cruise' }], quantity: 2, unitPrice: '75.00', taxRate: '14' },
+        ],
+      },
+    },
   );
   expect(createOrder).toMatchObject({ order: { status: 'DRAFT', total: { amount: '171.00' } }, userErrors: [] });
   const orderId: string = createOrder.order.id;
-  const { issueOrder } = await world.data({ token: operator.accessToken }, `mutation ($input: IssueOrderInput!) { issueOrder(input: $input) { order { number status } userErrors { code } } }`, { input: { orderId } });
+  const { issueOrder } = await world.data(
+    { token: operator.accessToken },
+    `mutation ($input: IssueOrderInput!) { issueOrder(input: $input) { order { number status } userErrors { code } } }`,
+    { input: { orderId } },
+  );
   expect(issueOrder.order).toEqual({ number: 'ORD-000001', status: 'ISSUED' });
 
-  const { paymentMethods } = await world.data({ token: customer.accessToken }, `query ($id: ID!) { paymentMethods(orderId: $id) { id kind } }`, { id: orderId });
+  const { paymentMethods } = await world.data(
+    { token: customer.accessToken },
+    `query ($id: ID!) { paymentMethods(orderId: $id) { id kind } }`,
+    { id: orderId },
+  );
   const method = paymentMethods.find((offered: { kind: string }) => offered.kind === 'REDIRECT');
-  const { payOrder } = await world.data({ token: customer.accessToken }, `mutation ($input: PayOrderInput!) { payOrder(input: $input) { payment { id status paymentUrl } userErrors { code } } }`, { input: { orderId, methodId: method.id } });
+  const { payOrder } = await world.data(
+    { token: customer.accessToken },
+    `mutation ($input: PayOrderInput!) { payOrder(input: $input) { payment { id status paymentUrl } userErrors { code } } }`,
+    { input: { orderId, methodId: method.id } },
+  );
   expect(payOrder.payment.status).toBe('PENDING');
 
   await world.simulators.act(payOrder.payment.paymentUrl, 'pay');
   const paid = await eventually(
-    () => world.data({ token: customer.accessToken }, `query ($id: ID!) { order(id: $id) { status paymentStatus amountPaid { amount } amountDue { amount } payments { status } invoice { number pdfUrl } } }`, { id: orderId }),
+    () =>
+      world.data(
+        { token: customer.accessToken },
+        `query ($id: ID!) { order(id: $id) { status paymentStatus amountPaid { amount } amountDue { amount } payments { status } invoice { number pdfUrl } } }`,
+        { id: orderId },
+      ),
     ({ order }) => order.status === 'PAID',
   );
-  expect(paid.order).toMatchObject({ paymentStatus: 'PAID', amountPaid: { amount: '171.00' }, amountDue: { amount: '0.00' }, payments: [{ status: 'PAID' }], invoice: { number: 'INV-000001' } });
+  expect(paid.order).toMatchObject({
+    paymentStatus: 'PAID',
+    amountPaid: { amount: '171.00' },
+    amountDue: { amount: '0.00' },
+    payments: [{ status: 'PAID' }],
+    invoice: { number: 'INV-000001' },
+  });
 
   const link = new URL(paid.order.invoice.pdfUrl);
   const page = await world.request('GET', link.pathname + link.search);

@@ -31,10 +31,20 @@ export interface Mutation {
   readonly keyIgnored?: string;
 }
 
-const numbers = async (shop: Shop, query: string, values: readonly unknown[] = []): Promise<number> => Number((await shop.world.owner<{ count: string }>(query, values))[0]!.count);
-const audited = (shop: Shop, action: string, target = shop.tenantId) => async () =>
-  [await numbers(shop, 'select count(*) from audit_entries where tenant_id = $1 and action = $2 and target like $3', [shop.tenantId, action, `%:${target}`])];
-const moved = (shop: Shop, type: string, globalId: string) => async () => [await numbers(shop, 'select count(*) from events where type = $1 and aggregate_id = $2', [type, rawId(globalId)])];
+const numbers = async (shop: Shop, query: string, values: readonly unknown[] = []): Promise<number> =>
+  Number((await shop.world.owner<{ count: string }>(query, values))[0]!.count);
+const audited =
+  (shop: Shop, action: string, target = shop.tenantId) =>
+  async () => [
+    await numbers(shop, 'select count(*) from audit_entries where tenant_id = $1 and action = $2 and target like $3', [
+      shop.tenantId,
+      action,
+      `%:${target}`,
+    ]),
+  ];
+const moved = (shop: Shop, type: string, globalId: string) => async () => [
+  await numbers(shop, 'select count(*) from events where type = $1 and aggregate_id = $2', [type, rawId(globalId)]),
+];
 const operator = ({ shop }: Stage) => shop.operator;
 const tenantAdmin = (stage: Stage) => stage.tenantAdmin;
 const portal = (stage: Stage) => stage.portal;
@@ -44,84 +54,156 @@ const TENANT_ANSWER = 'tenant { id name active }';
 const ORDER_ANSWER = 'order { id number status cancelReason expiresAt }';
 const SESSION_ANSWER = 'session { user { id } }';
 
-async function registered({ shop, portal: as }: Stage): Promise<{ email: string; password: string; refreshToken: string; userId: string }> {
+async function registered({
+  shop,
+  portal: as,
+}: Stage): Promise<{ email: string; password: string; refreshToken: string; userId: string }> {
   const login = { email: `${randomUUID()}@keys.example`, password: 'a-long-password' };
-  const { register } = await shop.world.data(as, 'mutation ($input: RegisterInput!) { register(input: $input) { session { refreshToken user { id } } userErrors { code } } }', { input: login });
+  const { register } = await shop.world.data(
+    as,
+    'mutation ($input: RegisterInput!) { register(input: $input) { session { refreshToken user { id } } userErrors { code } } }',
+    { input: login },
+  );
   return { ...login, refreshToken: register.session.refreshToken, userId: rawId(register.session.user.id) };
 }
 
 /** Money that came too late is held under review. */
 async function heldPayment({ shop }: Stage): Promise<string> {
   const started = await shop.started();
-  await shop.world.data(shop.operator, 'mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { userErrors { code } } }', { input: { orderId: started.orderId } });
+  await shop.world.data(
+    shop.operator,
+    'mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { userErrors { code } } }',
+    { input: { orderId: started.orderId } },
+  );
   await shop.atGateway(started, 'pay', { late: true });
   await shop.deliver(shop.hook('paid', started.invoice));
   return started.paymentId;
 }
 
 async function madeKey({ shop, tenantAdmin: as }: Stage): Promise<string> {
-  const { createApiKey } = await shop.world.data(as, 'mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey { id } } }', { input: { mode: 'TEST', scopes: [] } });
+  const { createApiKey } = await shop.world.data(
+    as,
+    'mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey { id } } }',
+    { input: { mode: 'TEST', scopes: [] } },
+  );
   return createApiKey.apiKey.id;
 }
 
 export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   register: {
-    as: portal, answer: SESSION_ANSWER, keyIgnored: SESSION_IGNORES,
+    as: portal,
+    answer: SESSION_ANSWER,
+    keyIgnored: SESSION_IGNORES,
     prepare: async ({ shop }) => {
       const email = `${randomUUID()}@keys.example`;
-      return { input: { email, password: 'a-long-password' }, other: { field: 'password', value: 'another-long-one' }, effects: async () => [await numbers(shop, 'select count(*) from users where email = $1', [email])] };
+      return {
+        input: { email, password: 'a-long-password' },
+        other: { field: 'password', value: 'another-long-one' },
+        effects: async () => [await numbers(shop, 'select count(*) from users where email = $1', [email])],
+      };
     },
   },
   login: {
-    as: portal, answer: SESSION_ANSWER, keyIgnored: SESSION_IGNORES,
+    as: portal,
+    answer: SESSION_ANSWER,
+    keyIgnored: SESSION_IGNORES,
     prepare: async (stage) => {
       const { email, password, userId } = await registered(stage);
-      return { input: { email, password }, other: { field: 'password', value: 'another-long-one' }, effects: async () => [await numbers(stage.shop, 'select count(*) from sessions where user_id = $1', [userId])] };
+      return {
+        input: { email, password },
+        other: { field: 'password', value: 'another-long-one' },
+        effects: async () => [await numbers(stage.shop, 'select count(*) from sessions where user_id = $1', [userId])],
+      };
     },
   },
   refreshSession: {
-    as: portal, answer: SESSION_ANSWER, keyIgnored: SESSION_IGNORES,
+    as: portal,
+    answer: SESSION_ANSWER,
+    keyIgnored: SESSION_IGNORES,
     prepare: async (stage) => {
       const { refreshToken, userId } = await registered(stage);
-      const effects = async () => [await numbers(stage.shop, 'select count(*) from refresh_tokens r join sessions s on s.tenant_id = r.tenant_id and s.id = r.session_id where s.user_id = $1', [userId])];
+      const effects = async () => [
+        await numbers(
+          stage.shop,
+          'select count(*) from refresh_tokens r join sessions s on s.tenant_id = r.tenant_id and s.id = r.session_id where s.user_id = $1',
+          [userId],
+        ),
+      ];
       return { input: { refreshToken }, other: { field: 'refreshToken', value: 'x' }, effects };
     },
   },
   logout: {
-    as: portal, answer: 'loggedOut', keyIgnored: SESSION_IGNORES,
+    as: portal,
+    answer: 'loggedOut',
+    keyIgnored: SESSION_IGNORES,
     prepare: async (stage) => {
       const { refreshToken, userId } = await registered(stage);
-      return { input: { refreshToken }, other: { field: 'refreshToken', value: 'x' }, effects: async () => [await numbers(stage.shop, 'select count(*) from sessions where user_id = $1 and revoked_at is not null', [userId])] };
+      return {
+        input: { refreshToken },
+        other: { field: 'refreshToken', value: 'x' },
+        effects: async () => [
+          await numbers(stage.shop, 'select count(*) from sessions where user_id = $1 and revoked_at is not null', [
+            userId,
+          ]),
+        ],
+      };
     },
   },
   replayWebhook: {
-    as: operator, answer: 'webhookDelivery { id }',
+    as: operator,
+    answer: 'webhookDelivery { id }',
     prepare: async ({ shop }) => {
       const started = await shop.started();
       await shop.deliver(shop.hook('paid', started.invoice));
-      const [delivery] = await shop.world.owner<{ id: string }>('select id from webhook_deliveries where payment_id = $1', [started.id]);
+      const [delivery] = await shop.world.owner<{ id: string }>(
+        'select id from webhook_deliveries where payment_id = $1',
+        [started.id],
+      );
       await shop.atGateway(started, 'pay');
-      const effects = async () => [(await shop.postings(started.id)).length, (await shop.invoices(started.orderId)).length];
-      return { input: { deliveryId: shop.node('WebhookDelivery', delivery!.id) }, other: { field: 'dryRun', value: true }, effects };
+      const effects = async () => [
+        (await shop.postings(started.id)).length,
+        (await shop.invoices(started.orderId)).length,
+      ];
+      return {
+        input: { deliveryId: shop.node('WebhookDelivery', delivery!.id) },
+        other: { field: 'dryRun', value: true },
+        effects,
+      };
     },
   },
   createTenant: {
-    as: ({ platformAdmin }) => platformAdmin, answer: TENANT_ANSWER,
+    as: ({ platformAdmin }) => platformAdmin,
+    answer: TENANT_ANSWER,
     prepare: async ({ shop }) => {
       const slug = `made-${randomUUID()}`;
-      return { input: { slug, name: 'Made', currencyCode: 'EGP' }, other: { field: 'name', value: 'Another' }, effects: async () => [await numbers(shop, 'select count(*) from tenants where slug = $1', [slug])] };
+      return {
+        input: { slug, name: 'Made', currencyCode: 'EGP' },
+        other: { field: 'name', value: 'Another' },
+        effects: async () => [await numbers(shop, 'select count(*) from tenants where slug = $1', [slug])],
+      };
     },
   },
   updateTenant: {
-    as: tenantAdmin, answer: TENANT_ANSWER,
-    prepare: async ({ shop }) => ({ input: { name: `Renamed ${randomUUID()}` }, other: { field: 'name', value: 'Another' }, effects: audited(shop, 'tenant.update') }),
+    as: tenantAdmin,
+    answer: TENANT_ANSWER,
+    prepare: async ({ shop }) => ({
+      input: { name: `Renamed ${randomUUID()}` },
+      other: { field: 'name', value: 'Another' },
+      effects: audited(shop, 'tenant.update'),
+    }),
   },
   updatePortalConfig: {
-    as: tenantAdmin, answer: TENANT_ANSWER,
-    prepare: async ({ shop }) => ({ input: { corsOrigins: [`https://${randomUUID()}.example`] }, other: { field: 'corsOrigins', value: ['https://another.example'] }, effects: audited(shop, 'portal.update') }),
+    as: tenantAdmin,
+    answer: TENANT_ANSWER,
+    prepare: async ({ shop }) => ({
+      input: { corsOrigins: [`https://${randomUUID()}.example`] },
+      other: { field: 'corsOrigins', value: ['https://another.example'] },
+      effects: audited(shop, 'portal.update'),
+    }),
   },
   createApiKey: {
-    as: tenantAdmin, answer: 'apiKey { id prefix scopes }',
+    as: tenantAdmin,
+    answer: 'apiKey { id prefix scopes }',
     prepare: async ({ shop }) => ({
       input: { mode: 'TEST', scopes: ['orders:read'] },
       other: { field: 'scopes', value: [] },
@@ -129,52 +211,96 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     }),
   },
   revokeApiKey: {
-    as: tenantAdmin, answer: 'apiKey { id revokedAt }',
+    as: tenantAdmin,
+    answer: 'apiKey { id revokedAt }',
     prepare: async (stage) => {
       const apiKeyId = await madeKey(stage);
-      return { input: { apiKeyId }, other: { field: 'apiKeyId', value: await madeKey(stage) }, effects: audited(stage.shop, 'key.revoke', rawId(apiKeyId)) };
+      return {
+        input: { apiKeyId },
+        other: { field: 'apiKeyId', value: await madeKey(stage) },
+        effects: audited(stage.shop, 'key.revoke', rawId(apiKeyId)),
+      };
     },
   },
   configurePaymentGateway: {
-    as: tenantAdmin, answer: TENANT_ANSWER,
+    as: tenantAdmin,
+    answer: TENANT_ANSWER,
     prepare: async ({ shop }) => ({
       input: { gateway: 'FAWATERK', credentials: [{ name: 'PROVIDER_KEY', value: `key-${randomUUID()}` }] },
       other: { field: 'testMode', value: true },
-      effects: async () => [...(await audited(shop, 'gateway.configure')()), await numbers(shop, 'select count(*) from credentials where tenant_id = $1', [shop.tenantId])],
+      effects: async () => [
+        ...(await audited(shop, 'gateway.configure')()),
+        await numbers(shop, 'select count(*) from credentials where tenant_id = $1', [shop.tenantId]),
+      ],
     }),
   },
   createOrder: {
-    as: operator, answer: ORDER_ANSWER,
-    prepare: async ({ shop }) => ({ input: shop.orderInput(), other: { field: 'items', value: shop.orderInput({ quantity: 2 }).items }, effects: async () => [await numbers(shop, 'select count(*) from orders')] }),
+    as: operator,
+    answer: ORDER_ANSWER,
+    prepare: async ({ shop }) => ({
+      input: shop.orderInput(),
+      other: { field: 'items', value: shop.orderInput({ quantity: 2 }).items },
+      effects: async () => [await numbers(shop, 'select count(*) from orders')],
+    }),
   },
   issueOrder: {
-    as: operator, answer: ORDER_ANSWER,
+    as: operator,
+    answer: ORDER_ANSWER,
     prepare: async ({ shop }) => {
       const orderId = await shop.draft();
-      return { input: { orderId }, other: { field: 'expiresAt', value: '2099-01-01T00:00:00Z' }, effects: async () => [...(await moved(shop, 'order.status', orderId)()), await numbers(shop, "select last as count from number_counters where tenant_id = $1 and kind = 'ORDER'", [shop.tenantId])] };
+      return {
+        input: { orderId },
+        other: { field: 'expiresAt', value: '2099-01-01T00:00:00Z' },
+        effects: async () => [
+          ...(await moved(shop, 'order.status', orderId)()),
+          await numbers(shop, "select last as count from number_counters where tenant_id = $1 and kind = 'ORDER'", [
+            shop.tenantId,
+          ]),
+        ],
+      };
     },
   },
   cancelOrder: {
-    as: operator, answer: ORDER_ANSWER,
+    as: operator,
+    answer: ORDER_ANSWER,
     prepare: async ({ shop }) => {
       const orderId = await shop.issued();
-      return { input: { orderId, reason: 'changed my mind' }, other: { field: 'reason', value: 'another' }, effects: moved(shop, 'order.status', orderId) };
+      return {
+        input: { orderId, reason: 'changed my mind' },
+        other: { field: 'reason', value: 'another' },
+        effects: moved(shop, 'order.status', orderId),
+      };
     },
   },
   payOrder: {
-    as: ({ shop }) => shop.customer, answer: 'payment { id status paymentUrl referenceCode }',
+    as: ({ shop }) => shop.customer,
+    answer: 'payment { id status paymentUrl referenceCode }',
     prepare: async ({ shop }) => {
       const orderId = await shop.issued();
       const methodId = await shop.methodId(orderId);
-      const effects = async () => [await numbers(shop, 'select count(*) from payments where order_id = $1', [rawId(orderId)]), (await shop.world.simulators.book(shop.account)).invoices.length];
-      return { input: { orderId, methodId }, other: { field: 'methodId', value: await shop.methodId(orderId, 'REFERENCE_CODE') }, effects };
+      const effects = async () => [
+        await numbers(shop, 'select count(*) from payments where order_id = $1', [rawId(orderId)]),
+        (await shop.world.simulators.book(shop.account)).invoices.length,
+      ];
+      return {
+        input: { orderId, methodId },
+        other: { field: 'methodId', value: await shop.methodId(orderId, 'REFERENCE_CODE') },
+        effects,
+      };
     },
   },
   resolvePaymentReview: {
-    as: operator, answer: 'payment { id status reviewReason }',
+    as: operator,
+    answer: 'payment { id status reviewReason }',
     prepare: async (stage) => {
       const paymentId = await heldPayment(stage);
-      return { input: { paymentId, decision: 'REFUND', reason: 'came too late' }, other: { field: 'reason', value: 'another' }, effects: async () => [await numbers(stage.shop, 'select count(*) from refunds where payment_id = $1', [rawId(paymentId)])] };
+      return {
+        input: { paymentId, decision: 'REFUND', reason: 'came too late' },
+        other: { field: 'reason', value: 'another' },
+        effects: async () => [
+          await numbers(stage.shop, 'select count(*) from refunds where payment_id = $1', [rawId(paymentId)]),
+        ],
+      };
     },
   },
 };

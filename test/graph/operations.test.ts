@@ -17,8 +17,16 @@ let stage: Stage;
 beforeAll(async () => {
   world = await startTestApp();
   shop = await Shop.open(world);
-  const [tenantAdmin, platformAdmin] = await Promise.all([world.session('tenantAdmin'), world.session('platformAdmin')]);
-  stage = { shop, tenantAdmin: { token: tenantAdmin.accessToken }, platformAdmin: { token: platformAdmin.accessToken }, portal: { key: world.facts.portalKey } };
+  const [tenantAdmin, platformAdmin] = await Promise.all([
+    world.session('tenantAdmin'),
+    world.session('platformAdmin'),
+  ]);
+  stage = {
+    shop,
+    tenantAdmin: { token: tenantAdmin.accessToken },
+    platformAdmin: { token: platformAdmin.accessToken },
+    portal: { key: world.facts.portalKey },
+  };
 });
 afterAll(() => world.stop());
 
@@ -38,9 +46,16 @@ async function send(name: string, input: object, as: As = MUTATIONS[name]!.as(st
 }
 
 const operation = async (key: string, as: As = shop.operator) =>
-  (await world.data(as, 'query ($key: String!) { operation(key: $key) { key mutation status result { __typename id } userErrors { code field } inquiry { id } } }', { key })).operation;
+  (
+    await world.data(
+      as,
+      'query ($key: String!) { operation(key: $key) { key mutation status result { __typename id } userErrors { code field } inquiry { id } } }',
+      { key },
+    )
+  ).operation;
 
-const grown = (before: readonly number[], after: readonly number[]) => after.map((count, index) => count - before[index]!);
+const grown = (before: readonly number[], after: readonly number[]) =>
+  after.map((count, index) => count - before[index]!);
 
 test('every mutation of the schema has its situation here', () => {
   expect(Object.keys(MUTATIONS).toSorted()).toEqual(ALL.toSorted());
@@ -64,7 +79,9 @@ describe.each(KEYED)('%s', (name) => {
     expect((await send(name, { ...input, idempotencyKey })).userErrors).toEqual([]);
     const before = await effects();
     const { userErrors } = await send(name, { ...input, [other.field]: other.value, idempotencyKey });
-    expect(userErrors).toEqual([{ code: 'IDEMPOTENCY_INPUT_MISMATCH', field: ['input', other.field], details: { differingField: other.field } }]);
+    expect(userErrors).toEqual([
+      { code: 'IDEMPOTENCY_INPUT_MISMATCH', field: ['input', other.field], details: { differingField: other.field } },
+    ]);
     expect(await effects()).toEqual(before);
   });
 
@@ -82,7 +99,13 @@ describe.each(KEYED)('%s', (name) => {
     const { input, effects } = await MUTATIONS[name]!.prepare(stage);
     const before = await effects();
     const { userErrors } = await send(name, { ...input, idempotencyKey });
-    expect(userErrors).toEqual([{ code: 'IDEMPOTENCY_KEY_REUSED', field: ['input', 'idempotencyKey'], details: { mutation: name === 'createOrder' ? 'issueOrder' : first } }]);
+    expect(userErrors).toEqual([
+      {
+        code: 'IDEMPOTENCY_KEY_REUSED',
+        field: ['input', 'idempotencyKey'],
+        details: { mutation: name === 'createOrder' ? 'issueOrder' : first },
+      },
+    ]);
     expect(await effects()).toEqual(before);
   });
 
@@ -91,7 +114,9 @@ describe.each(KEYED)('%s', (name) => {
     const before = await effects();
     for (const idempotencyKey of ['', 'x'.repeat(201), 'a\u0007b', 'a\nb', 'a\u202eb']) {
       const { userErrors } = await send(name, { ...input, idempotencyKey });
-      expect(userErrors, JSON.stringify(idempotencyKey)).toEqual([{ code: 'INVALID_INPUT', field: ['input', 'idempotencyKey'], details: null }]);
+      expect(userErrors, JSON.stringify(idempotencyKey)).toEqual([
+        { code: 'INVALID_INPUT', field: ['input', 'idempotencyKey'], details: null },
+      ]);
     }
     expect(await effects()).toEqual(before);
   });
@@ -125,7 +150,14 @@ test('the secret of a key is shown to the first who asked, and to nobody again',
 test('operation(key) shows what succeeded with its result, to its own caller only', async () => {
   const key = newKey();
   const { order } = await send('createOrder', { ...shop.orderInput(), idempotencyKey: key });
-  expect(await operation(key)).toEqual({ key, mutation: 'createOrder', status: 'SUCCEEDED', result: { __typename: 'Order', id: order.id }, userErrors: [], inquiry: null });
+  expect(await operation(key)).toEqual({
+    key,
+    mutation: 'createOrder',
+    status: 'SUCCEEDED',
+    result: { __typename: 'Order', id: order.id },
+    userErrors: [],
+    inquiry: null,
+  });
   expect(await operation(key, shop.customer)).toBeNull();
   expect(await operation(key, stage.tenantAdmin)).toBeNull();
   expect(await operation(newKey())).toBeNull();
@@ -136,13 +168,21 @@ test('operation(key) shows what failed with its errors and without a result', as
   const orderId = await shop.issued();
   const { userErrors } = await send('issueOrder', { orderId, idempotencyKey: key });
   expect(userErrors.map(({ code }: { code: string }) => code)).toEqual(['INVALID_STATE']);
-  expect(await operation(key)).toMatchObject({ mutation: 'issueOrder', status: 'FAILED', result: null, userErrors: [{ code: 'INVALID_STATE' }] });
+  expect(await operation(key)).toMatchObject({
+    mutation: 'issueOrder',
+    status: 'FAILED',
+    result: null,
+    userErrors: [{ code: 'INVALID_STATE' }],
+  });
 });
 
 test('two people may use one key, and each gets their own', async () => {
   const idempotencyKey = newKey();
   const input = { ...shop.orderInput(), idempotencyKey };
-  const [one, two] = await Promise.all([send('createOrder', input, shop.operator), send('createOrder', input, shop.customer)]);
+  const [one, two] = await Promise.all([
+    send('createOrder', input, shop.operator),
+    send('createOrder', input, shop.customer),
+  ]);
   expect(one.order.id).not.toBe(two.order.id);
   expect(one.order.id && two.order.id).toBeTruthy();
 });
@@ -160,22 +200,47 @@ test('a lasting refusal is repeated under its key though its reason is gone; ano
 test('a passing refusal frees its key: after the outage the same request works', async () => {
   const orderId = await shop.issued();
   const input = { orderId, methodId: await shop.methodId(orderId), idempotencyKey: newKey() };
-  const refused = await shop.withFaults([{ operation: 'invoiceInitPay', fault: 'rateLimited', retryAfterSeconds: 0 }], () => send('payOrder', input));
+  const refused = await shop.withFaults(
+    [{ operation: 'invoiceInitPay', fault: 'rateLimited', retryAfterSeconds: 0 }],
+    () => send('payOrder', input),
+  );
   expect(refused).toMatchObject({ payment: null, userErrors: [{ code: 'GATEWAY_UNAVAILABLE' }] });
   expect(await operation(input.idempotencyKey, shop.customer)).toMatchObject({ status: 'FAILED', userErrors: [] });
   const again = await send('payOrder', input);
   expect(again).toMatchObject({ payment: { status: 'PENDING' }, userErrors: [] });
-  expect(await operation(input.idempotencyKey, shop.customer)).toMatchObject({ status: 'SUCCEEDED', result: { id: again.payment.id } });
-  expect(await world.owner('select status from payments where order_id = $1 order by created_at', [rawId(orderId)])).toEqual([{ status: 'FAILED' }, { status: 'PENDING' }]);
+  expect(await operation(input.idempotencyKey, shop.customer)).toMatchObject({
+    status: 'SUCCEEDED',
+    result: { id: again.payment.id },
+  });
+  expect(
+    await world.owner('select status from payments where order_id = $1 order by created_at', [rawId(orderId)]),
+  ).toEqual([{ status: 'FAILED' }, { status: 'PENDING' }]);
 });
 
 test('operation(key) is IN_FLIGHT while the first request works, and whoever repeats it waits no longer than their own deadline', async () => {
   const input = { orderId: await shop.draft(), idempotencyKey: newKey() };
   await send('issueOrder', input);
   // Fingerprints are keyed, so the row of an operation that was really done is put back to its beginning.
-  await world.owner("update operations set status = 'IN_FLIGHT', finished_at = null, lease_until = now() + interval '1 minute' where key = $1", [input.idempotencyKey]);
-  expect(await operation(input.idempotencyKey)).toMatchObject({ mutation: 'issueOrder', status: 'IN_FLIGHT', result: null, userErrors: [] });
-  const identity = await world.app.auth.identify({ apiKey: null, authorization: `Bearer ${shop.operator.token}`, origin: null, tenantSlug: null });
-  const hurried = createContext({ ...world.app, config: { ...world.app.config, requestDeadlineMs: 300 } }, identity, 'hurried');
+  await world.owner(
+    "update operations set status = 'IN_FLIGHT', finished_at = null, lease_until = now() + interval '1 minute' where key = $1",
+    [input.idempotencyKey],
+  );
+  expect(await operation(input.idempotencyKey)).toMatchObject({
+    mutation: 'issueOrder',
+    status: 'IN_FLIGHT',
+    result: null,
+    userErrors: [],
+  });
+  const identity = await world.app.auth.identify({
+    apiKey: null,
+    authorization: `Bearer ${shop.operator.token}`,
+    origin: null,
+    tenantSlug: null,
+  });
+  const hurried = createContext(
+    { ...world.app, config: { ...world.app.config, requestDeadlineMs: 300 } },
+    identity,
+    'hurried',
+  );
   await expect(issueOrder(hurried, input)).rejects.toMatchObject({ code: 'OPERATION_IN_FLIGHT' });
 });

@@ -2,14 +2,24 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { PLATFORM_TENANT_ID } from '../../src/auth/platform.ts';
 import { encodeGlobalId } from '../../src/global-id.ts';
-import { createWorld, identify, mutate, outcomeOf, signIn, type Credentials, type TestTenant, type World } from '../auth/world.ts';
+import {
+  createWorld,
+  identify,
+  mutate,
+  outcomeOf,
+  signIn,
+  type Credentials,
+  type TestTenant,
+  type World,
+} from '../auth/world.ts';
 
 let world: World;
 let alpha: TestTenant;
 let beta: TestTenant;
 let admin: Credentials;
 const FIELDS = 'tenant { portal { corsOrigins rateLimitPerMinute active } }';
-const update = (input: Record<string, unknown>, who = admin) => mutate(world.app, who, 'updatePortalConfig', input, FIELDS);
+const update = (input: Record<string, unknown>, who = admin) =>
+  mutate(world.app, who, 'updatePortalConfig', input, FIELDS);
 
 beforeAll(async () => {
   world = await createWorld();
@@ -25,7 +35,10 @@ describe('the portal', () => {
     const request = { key: alpha.portalKey, origin: 'https://new.example' };
     expect(await outcomeOf(world.app, request)).toBe('FORBIDDEN');
     expect(await outcomeOf(peer, request)).toBe('FORBIDDEN');
-    expect((await update({ corsOrigins: ['https://new.example/', 'http://localhost:5173', 'https://new.example'] })).tenant.portal.corsOrigins).toEqual(['https://new.example', 'http://localhost:5173']);
+    expect(
+      (await update({ corsOrigins: ['https://new.example/', 'http://localhost:5173', 'https://new.example'] })).tenant
+        .portal.corsOrigins,
+    ).toEqual(['https://new.example', 'http://localhost:5173']);
     expect(await outcomeOf(world.app, request)).toBe('PORTAL');
     await expect.poll(() => outcomeOf(peer, request), { timeout: 1_500 }).toBe('PORTAL');
     expect(await outcomeOf(world.app, { key: beta.portalKey, origin: 'https://new.example' })).toBe('FORBIDDEN');
@@ -40,22 +53,48 @@ describe('the portal', () => {
   });
 
   it('refuses what is no origin and no limit', async () => {
-    for (const origin of ['https://a.example/path', 'https://a.example?x', 'https://user@a.example', 'https://a.example#x']) {
-      expect((await update({ corsOrigins: [origin] })).userErrors).toMatchObject([{ code: 'INVALID_INPUT', field: ['input', 'corsOrigins'] }]);
+    for (const origin of [
+      'https://a.example/path',
+      'https://a.example?x',
+      'https://user@a.example',
+      'https://a.example#x',
+    ]) {
+      expect((await update({ corsOrigins: [origin] })).userErrors).toMatchObject([
+        { code: 'INVALID_INPUT', field: ['input', 'corsOrigins'] },
+      ]);
     }
     await expect(update({ corsOrigins: ['javascript:alert(1)'] })).rejects.toThrow(/URL/);
-    expect((await update({ corsOrigins: Array.from({ length: 101 }, (_, index) => `https://a${index}.example`) })).userErrors).toMatchObject([{ code: 'INVALID_INPUT' }]);
-    for (const rateLimitPerMinute of [0, -1, 10_000_001]) expect((await update({ rateLimitPerMinute })).userErrors).toMatchObject([{ code: 'INVALID_INPUT', field: ['input', 'rateLimitPerMinute'] }]);
-    for (const rateLimitPerMinute of [1, 10_000_000]) expect((await update({ rateLimitPerMinute })).userErrors).toEqual([]);
+    expect(
+      (await update({ corsOrigins: Array.from({ length: 101 }, (_, index) => `https://a${index}.example`) }))
+        .userErrors,
+    ).toMatchObject([{ code: 'INVALID_INPUT' }]);
+    for (const rateLimitPerMinute of [0, -1, 10_000_001])
+      expect((await update({ rateLimitPerMinute })).userErrors).toMatchObject([
+        { code: 'INVALID_INPUT', field: ['input', 'rateLimitPerMinute'] },
+      ]);
+    for (const rateLimitPerMinute of [1, 10_000_000])
+      expect((await update({ rateLimitPerMinute })).userErrors).toEqual([]);
   });
 
   it('is for administrators, and for the one tenant', async () => {
-    for (const role of ['CUSTOMER', 'OPERATOR'] as const) expect((await update({ active: false }, await as(role, alpha))).userErrors).toMatchObject([{ code: 'FORBIDDEN' }]);
-    await expect(update({ active: false }, { key: alpha.portalKey })).rejects.toMatchObject({ codes: ['UNAUTHENTICATED'] });
-    expect((await update({ tenantId: encodeGlobalId('Tenant', beta.id), active: false })).userErrors).toMatchObject([{ code: 'NOT_FOUND' }]);
-    const platform = { token: (await signIn(world.app, {}, (await world.person(PLATFORM_TENANT_ID, 'PLATFORM_ADMIN')).email)).accessToken };
+    for (const role of ['CUSTOMER', 'OPERATOR'] as const)
+      expect((await update({ active: false }, await as(role, alpha))).userErrors).toMatchObject([
+        { code: 'FORBIDDEN' },
+      ]);
+    await expect(update({ active: false }, { key: alpha.portalKey })).rejects.toMatchObject({
+      codes: ['UNAUTHENTICATED'],
+    });
+    expect((await update({ tenantId: encodeGlobalId('Tenant', beta.id), active: false })).userErrors).toMatchObject([
+      { code: 'NOT_FOUND' },
+    ]);
+    const platform = {
+      token: (await signIn(world.app, {}, (await world.person(PLATFORM_TENANT_ID, 'PLATFORM_ADMIN')).email))
+        .accessToken,
+    };
     expect((await update({ active: false }, platform)).userErrors).toMatchObject([{ code: 'INVALID_STATE' }]);
-    expect((await update({ rateLimitPerMinute: 90 }, { ...platform, tenant: 'beta' })).tenant.portal.rateLimitPerMinute).toBe(90);
+    expect(
+      (await update({ rateLimitPerMinute: 90 }, { ...platform, tenant: 'beta' })).tenant.portal.rateLimitPerMinute,
+    ).toBe(90);
   });
 });
 

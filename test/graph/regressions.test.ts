@@ -47,7 +47,9 @@ describe('the snapshot a request reads through', () => {
     const db = oneConnection();
     const reader = db.reader(scope());
     await reader.query('select 1 as one');
-    const late = reader.query("select current_setting('app.tenant_id', true) as tenant").catch((error: Error) => error.message);
+    const late = reader
+      .query("select current_setting('app.tenant_id', true) as tenant")
+      .catch((error: Error) => error.message);
     reader.end();
     expect([[{ tenant: tenantId }], 'A read after the end of its request.']).toContainEqual(await late);
     await db.close();
@@ -74,7 +76,9 @@ describe('the snapshot a request reads through', () => {
     expect([rows, isPaused]).toEqual([[{ id: tenantId }], false]);
     loan.giveBack();
     await pausing;
-    expect(await prismaOver(reader).tenant.findMany({ where: { id: tenantId }, include: { portal: true } })).toMatchObject([{ portal: { tenantId } }]);
+    expect(
+      await prismaOver(reader).tenant.findMany({ where: { id: tenantId }, include: { portal: true } }),
+    ).toMatchObject([{ portal: { tenantId } }]);
     expect(await reader.pauseFor(async () => 'paused')).toBe('paused');
     reader.end();
   });
@@ -82,19 +86,32 @@ describe('the snapshot a request reads through', () => {
 
 function oneConnection(): Database {
   return new Database({
-    url: world.database.appUrl, poolSize: 1, acquireTimeoutMs: 2000, statementTimeoutMs: 5000, applicationName: 'regressions', nowMs: () => performance.now(),
+    url: world.database.appUrl,
+    poolSize: 1,
+    acquireTimeoutMs: 2000,
+    statementTimeoutMs: 5000,
+    applicationName: 'regressions',
+    nowMs: () => performance.now(),
   });
 }
 
 describe('the ledger', () => {
   test('two postings to the same accounts wait for each other and never deadlock', async () => {
-    const clients = [new pg.Client({ connectionString: world.database.appUrl }), new pg.Client({ connectionString: world.database.appUrl })];
+    const clients = [
+      new pg.Client({ connectionString: world.database.appUrl }),
+      new pg.Client({ connectionString: world.database.appUrl }),
+    ];
     const post = async (client: pg.Client) => {
       await client.query('begin');
       await client.query('select * from enter_tenant($1, null)', [tenantId]);
       const nil = '00000000-0000-0000-0000-000000000000';
-      const entries = [{ kind: 'GATEWAY_CLEARING', holderId: nil, amountMinor: '5' }, { kind: 'PAYMENTS_UNDER_REVIEW', holderId: nil, amountMinor: '-5' }];
-      await client.query("select post_ledger(gen_random_uuid(), 'TEST', gen_random_uuid(), 'EGP', now(), $1)", [JSON.stringify(entries)]);
+      const entries = [
+        { kind: 'GATEWAY_CLEARING', holderId: nil, amountMinor: '5' },
+        { kind: 'PAYMENTS_UNDER_REVIEW', holderId: nil, amountMinor: '-5' },
+      ];
+      await client.query("select post_ledger(gen_random_uuid(), 'TEST', gen_random_uuid(), 'EGP', now(), $1)", [
+        JSON.stringify(entries),
+      ]);
       await client.query('commit');
     };
     for (const client of clients) await client.connect();
@@ -103,7 +120,11 @@ describe('the ledger', () => {
     for (let round = 0; round < 100; round += 1) outcomes.push(...(await Promise.allSettled(clients.map(post))));
     for (const client of clients) await client.end();
     expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
-    expect(await world.owner("select balance_minor::text as balance from ledger_accounts where kind = 'PAYMENTS_UNDER_REVIEW'")).toEqual([{ balance: '-1005' }]);
+    expect(
+      await world.owner(
+        "select balance_minor::text as balance from ledger_accounts where kind = 'PAYMENTS_UNDER_REVIEW'",
+      ),
+    ).toEqual([{ balance: '-1005' }]);
   });
 });
 
@@ -113,15 +134,31 @@ async function as(who: 'operator' | 'customer') {
 
 async function issuedOrder(unitPrice = '100.00'): Promise<string> {
   const operator = await as('operator');
-  const { createOrder } = await world.data(operator, 'mutation ($input: CreateOrderInput!) { createOrder(input: $input) { order { id } userErrors { code } } }', {
-    input: { type: 'MANUAL_INVOICE', customerId: (await world.session('customer')).userId, items: [{ description: [{ locale: 'en', text: 'Tea' }], quantity: 1, unitPrice }] },
-  });
-  const { issueOrder } = await world.data(operator, 'mutation ($input: IssueOrderInput!) { issueOrder(input: $input) { order { id } userErrors { code } } }', { input: { orderId: createOrder.order.id } });
+  const { createOrder } = await world.data(
+    operator,
+    'mutation ($input: CreateOrderInput!) { createOrder(input: $input) { order { id } userErrors { code } } }',
+    {
+      input: {
+        type: 'MANUAL_INVOICE',
+        customerId: (await world.session('customer')).userId,
+        items: [{ description: [{ locale: 'en', text: 'Tea' }], quantity: 1, unitPrice }],
+      },
+    },
+  );
+  const { issueOrder } = await world.data(
+    operator,
+    'mutation ($input: IssueOrderInput!) { issueOrder(input: $input) { order { id } userErrors { code } } }',
+    { input: { orderId: createOrder.order.id } },
+  );
   return issueOrder.order.id;
 }
 
 async function cardMethod(orderId: string): Promise<string> {
-  const { paymentMethods } = await world.data(await as('customer'), 'query ($id: ID!) { paymentMethods(orderId: $id) { id kind } }', { id: orderId });
+  const { paymentMethods } = await world.data(
+    await as('customer'),
+    'query ($id: ID!) { paymentMethods(orderId: $id) { id kind } }',
+    { id: orderId },
+  );
   return paymentMethods.find((method: { kind: string }) => method.kind === 'REDIRECT').id;
 }
 
@@ -131,12 +168,17 @@ interface Paid {
 }
 
 async function pay(input: { orderId: string; methodId: string; idempotencyKey?: string }): Promise<Paid> {
-  const { payOrder } = await world.data(await as('customer'), 'mutation ($input: PayOrderInput!) { payOrder(input: $input) { payment { id status paymentUrl } userErrors { code field } } }', { input });
+  const { payOrder } = await world.data(
+    await as('customer'),
+    'mutation ($input: PayOrderInput!) { payOrder(input: $input) { payment { id status paymentUrl } userErrors { code field } } }',
+    { input },
+  );
   return payOrder;
 }
 
 const rawId = (globalId: string) => decodeGlobalId(globalId)!.id;
-const operationOf = async (key: string) => (await world.owner('select status, inquiry_id, user_errors from operations where key = $1', [key]))[0];
+const operationOf = async (key: string) =>
+  (await world.owner('select status, inquiry_id, user_errors from operations where key = $1', [key]))[0];
 const paymentRow = async (id: string) => (await world.owner('select * from payments where id = $1', [id]))[0];
 const orderRow = async (id: string) => (await world.owner('select * from orders where id = $1', [rawId(id)]))[0];
 
@@ -156,10 +198,21 @@ function dyingIn(call: 'initiate' | 'lookUp'): App {
 async function deadInitiation(orderId: string, methodId: string, key: string): Promise<string> {
   const { userId } = await world.session('customer');
   const id = rawId(userId);
-  const actor = { kind: 'CUSTOMER', tenantId, homeTenantId: tenantId, userId: id, sessionId: id, keyId: null, expiresAtMs: 0 } as const;
+  const actor = {
+    kind: 'CUSTOMER',
+    tenantId,
+    homeTenantId: tenantId,
+    userId: id,
+    sessionId: id,
+    keyId: null,
+    expiresAtMs: 0,
+  } as const;
   const ctx = createContext(dyingIn('initiate'), { actor, scope: { tenantId, customerId: id } }, 'regressions');
   void payOrder(ctx, { orderId, methodId, idempotencyKey: key });
-  await eventually(() => operationOf(key), (operation) => operation?.status === 'IN_FLIGHT');
+  await eventually(
+    () => operationOf(key),
+    (operation) => operation?.status === 'IN_FLIGHT',
+  );
   return (await world.owner('select result_id as id from operations where key = $1', [key]))[0].id;
 }
 
@@ -168,21 +221,28 @@ describe('operations', () => {
     const orderId = await issuedOrder();
     const methodId = await cardMethod(orderId);
     await deadInitiation(orderId, methodId, 'dead-1');
-    expect((await pay({ orderId, methodId, idempotencyKey: 'again-1' })).userErrors).toMatchObject([{ code: 'PAYMENT_PENDING' }]);
+    expect((await pay({ orderId, methodId, idempotencyKey: 'again-1' })).userErrors).toMatchObject([
+      { code: 'PAYMENT_PENDING' },
+    ]);
     putForward(31_000);
-    expect(await pay({ orderId, methodId, idempotencyKey: 'again-1' })).toMatchObject({ payment: { status: 'PENDING' }, userErrors: [] });
+    expect(await pay({ orderId, methodId, idempotencyKey: 'again-1' })).toMatchObject({
+      payment: { status: 'PENDING' },
+      userErrors: [],
+    });
   });
 
   test('a repeated key is told the first result, also when today the way to it is barred', async () => {
     const orderId = await issuedOrder();
     const methodId = await cardMethod(orderId);
     const first = await pay({ orderId, methodId, idempotencyKey: 'twice-1' });
-    await world.owner("update payment_gateway_configs set enabled = false where tenant_id = $1", [tenantId]);
+    await world.owner('update payment_gateway_configs set enabled = false where tenant_id = $1', [tenantId]);
     try {
       expect(await pay({ orderId, methodId, idempotencyKey: 'twice-1' })).toEqual(first);
-      expect((await pay({ orderId: await issuedOrder(), methodId, idempotencyKey: 'twice-1' })).userErrors).toMatchObject([{ code: 'IDEMPOTENCY_INPUT_MISMATCH' }]);
+      expect(
+        (await pay({ orderId: await issuedOrder(), methodId, idempotencyKey: 'twice-1' })).userErrors,
+      ).toMatchObject([{ code: 'IDEMPOTENCY_INPUT_MISMATCH' }]);
     } finally {
-      await world.owner("update payment_gateway_configs set enabled = true where tenant_id = $1", [tenantId]);
+      await world.owner('update payment_gateway_configs set enabled = true where tenant_id = $1', [tenantId]);
     }
   });
 
@@ -217,7 +277,8 @@ describe('operations', () => {
     putForward(31_000);
     await lookUpInquiry(world.app, scope(), inquiry.id);
     expect(await operationOf('dead-3')).toMatchObject({ status: 'UNKNOWN', inquiry_id: inquiry.id });
-    for (let attempt = 1; attempt < LOOK_UP_AFTER_MS.length; attempt += 1) await lookUpInquiry(world.app, scope(), inquiry.id);
+    for (let attempt = 1; attempt < LOOK_UP_AFTER_MS.length; attempt += 1)
+      await lookUpInquiry(world.app, scope(), inquiry.id);
     expect(await operationOf('dead-3')).toMatchObject({ status: 'FAILED' });
     expect(await paymentRow(id)).toMatchObject({ status: 'FAILED', next_poll_at: null });
     expect(await orderRow(orderId)).toMatchObject({ status: 'ISSUED', payment_status: 'FAILED' });
@@ -227,18 +288,38 @@ describe('operations', () => {
 type Invoice = { readonly account: string; readonly invoiceId: number; readonly invoiceKey: string };
 
 /** A paid-hook signed as the vendor signs: its signature covers neither the status nor whose payment it says it is. */
-async function paidHook({ invoiceId, invoiceKey }: Invoice, paymentId: string): Promise<{ headers: Record<string, string>; body: Buffer }> {
+async function paidHook(
+  { invoiceId, invoiceKey }: Invoice,
+  paymentId: string,
+): Promise<{ headers: Record<string, string>; body: Buffer }> {
   const { credentials } = (await world.app.gateways.connect(tenantId, 'FAWATERK'))!;
-  const hashKey = createHmac('sha256', credentials['VENDOR_KEY']!).update(`InvoiceId=${invoiceId}&InvoiceKey=${invoiceKey}&PaymentMethod=Card`).digest('hex');
-  const body = { invoice_id: invoiceId, invoice_key: invoiceKey, payment_method: 'Card', invoice_status: 'paid', pay_load: { payment_id: paymentId }, hashKey };
+  const hashKey = createHmac('sha256', credentials['VENDOR_KEY']!)
+    .update(`InvoiceId=${invoiceId}&InvoiceKey=${invoiceKey}&PaymentMethod=Card`)
+    .digest('hex');
+  const body = {
+    invoice_id: invoiceId,
+    invoice_key: invoiceKey,
+    payment_method: 'Card',
+    invoice_status: 'paid',
+    pay_load: { payment_id: paymentId },
+    hashKey,
+  };
   return { headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(body)) };
 }
 
 const newestInvoice = async (): Promise<Invoice> => (await world.simulators.book()).invoices[0]!;
 const payPageOf = (invoice: Invoice) => `${world.simulators.url}/fawaterk/pay/${invoice.invoiceKey}`;
-const receive = async (hook: Parameters<typeof receiveWebhook>[3], app: App = world.app) => receiveWebhook(app, 'fawaterk', world.facts.tenantSlug, hook);
-const deliveriesOf = (paymentId: string) => world.owner('select id, verdict, processed_at from webhook_deliveries where payment_id = $1 order by received_at, id', [paymentId]);
-const dueDeliveries = async () => (await world.app.db.lookUp<{ kind: string; id: string }>('select kind, id from due_work($1, 1000)', [clock.now()])).filter(({ kind }) => kind === 'delivery').map(({ id }) => id);
+const receive = async (hook: Parameters<typeof receiveWebhook>[3], app: App = world.app) =>
+  receiveWebhook(app, 'fawaterk', world.facts.tenantSlug, hook);
+const deliveriesOf = (paymentId: string) =>
+  world.owner(
+    'select id, verdict, processed_at from webhook_deliveries where payment_id = $1 order by received_at, id',
+    [paymentId],
+  );
+const dueDeliveries = async () =>
+  (await world.app.db.lookUp<{ kind: string; id: string }>('select kind, id from due_work($1, 1000)', [clock.now()]))
+    .filter(({ kind }) => kind === 'delivery')
+    .map(({ id }) => id);
 
 async function withFault<T>(operation: string, fault: string, work: () => Promise<T>): Promise<T> {
   const { account } = await newestInvoice();
@@ -261,7 +342,10 @@ describe('webhooks', () => {
     const { orderId, paymentId, invoice } = await startedPayment();
     await withFault('pay', 'lostWebhook', () => world.simulators.act(payPageOf(invoice), 'pay'));
     void receive(await paidHook(invoice, paymentId), dyingIn('lookUp'));
-    const [left] = await eventually(() => deliveriesOf(paymentId), (rows) => rows.length === 1);
+    const [left] = await eventually(
+      () => deliveriesOf(paymentId),
+      (rows) => rows.length === 1,
+    );
     expect(left.verdict).toBe('RECEIVED');
     expect(await dueDeliveries()).not.toContain(left.id);
     putForward(61_000);
@@ -282,7 +366,10 @@ describe('webhooks', () => {
     const [{ id: paymentId }] = await world.owner('select id from payments where order_id = $1', [rawId(orderId)]);
     await withFault('pay', 'lostWebhook', () => world.simulators.act(payPageOf(invoice), 'pay'));
     await withFault('getInvoiceData', 'status5xx', async () => {
-      expect(await receive(await paidHook(invoice, paymentId))).toMatchObject({ status: 200, body: { verdict: 'UNCONFIRMED' } });
+      expect(await receive(await paidHook(invoice, paymentId))).toMatchObject({
+        status: 200,
+        body: { verdict: 'UNCONFIRMED' },
+      });
       putForward(61_000);
       const [open] = await deliveriesOf(paymentId);
       expect(await dueDeliveries()).toContain(open.id);
@@ -291,7 +378,15 @@ describe('webhooks', () => {
     });
     // The circuit that the silence opened closes again by itself.
     const [open] = await deliveriesOf(paymentId);
-    await eventually(() => resumeDelivery(world.app, scope(), open.id).then(() => true, () => false), (isDone) => isDone, 20_000);
+    await eventually(
+      () =>
+        resumeDelivery(world.app, scope(), open.id).then(
+          () => true,
+          () => false,
+        ),
+      (isDone) => isDone,
+      20_000,
+    );
     expect(await deliveriesOf(paymentId)).toMatchObject([{ verdict: 'ACCEPTED' }]);
     expect(await paymentRow(paymentId)).toMatchObject({ status: 'PAID', gateway_reference: String(invoice.invoiceId) });
     expect(await orderRow(orderId)).toMatchObject({ status: 'PAID' });
@@ -302,18 +397,30 @@ describe('webhooks', () => {
     const paymentId = await deadInitiation(orderId, await cardMethod(orderId), 'forged-1');
     const connection = (await world.app.gateways.connect(tenantId, 'FAWATERK'))!;
     const strangers = await world.app.gateways.initiate('FAWATERK', connection, {
-      paymentId: '00000000-0000-4000-8000-00000000beef', orderNumber: 'X-1', methodId: '2', methodName: 'Card', amountMinor: 10000n, currencyCode: 'EGP',
-      customer: { firstName: 'A', lastName: 'B', email: 'a@example.com', phone: null }, items: [], locale: 'en',
-      returnUrls: { success: 'http://127.0.0.1/', failure: 'http://127.0.0.1/', pending: 'http://127.0.0.1/' }, webhookUrl: 'http://127.0.0.1:9/',
+      paymentId: '00000000-0000-4000-8000-00000000beef',
+      orderNumber: 'X-1',
+      methodId: '2',
+      methodName: 'Card',
+      amountMinor: 10000n,
+      currencyCode: 'EGP',
+      customer: { firstName: 'A', lastName: 'B', email: 'a@example.com', phone: null },
+      items: [],
+      locale: 'en',
+      returnUrls: { success: 'http://127.0.0.1/', failure: 'http://127.0.0.1/', pending: 'http://127.0.0.1/' },
+      webhookUrl: 'http://127.0.0.1:9/',
     });
     expect(strangers.kind).toBe('done');
     const invoice = await newestInvoice();
     await withFault('pay', 'lostWebhook', () => world.simulators.act(payPageOf(invoice), 'pay'));
     expect(await receive(await paidHook(invoice, paymentId))).toMatchObject({ body: { verdict: 'MISMATCH' } });
     const [delivery] = await deliveriesOf(paymentId);
-    const { replayWebhook } = await world.data(await as('operator'), 'mutation ($input: ReplayWebhookInput!) { replayWebhook(input: $input) { replay { verdict } userErrors { code } } }', {
-      input: { deliveryId: encodeGlobalId('WebhookDelivery', delivery.id) },
-    });
+    const { replayWebhook } = await world.data(
+      await as('operator'),
+      'mutation ($input: ReplayWebhookInput!) { replayWebhook(input: $input) { replay { verdict } userErrors { code } } }',
+      {
+        input: { deliveryId: encodeGlobalId('WebhookDelivery', delivery.id) },
+      },
+    );
     expect(replayWebhook).toEqual({ replay: { verdict: 'MISMATCH' }, userErrors: [] });
     expect(await paymentRow(paymentId)).toMatchObject({ status: 'PENDING', captured_minor: '0' });
   });
@@ -321,10 +428,17 @@ describe('webhooks', () => {
   test('a customer who pays at the second try is found though that webhook is lost', async () => {
     const { orderId, paymentId, invoice } = await startedPayment();
     await world.simulators.act(payPageOf(invoice), 'fail');
-    await eventually(() => paymentRow(paymentId), (row) => row.status === 'FAILED');
+    await eventually(
+      () => paymentRow(paymentId),
+      (row) => row.status === 'FAILED',
+    );
     await withFault('pay', 'lostWebhook', () => world.simulators.act(payPageOf(invoice), 'pay'));
     putForward(121_000);
-    expect((await world.app.db.lookUp<{ id: string }>('select id from due_work($1, 1000)', [clock.now()])).map(({ id }) => id)).toContain(paymentId);
+    expect(
+      (await world.app.db.lookUp<{ id: string }>('select id from due_work($1, 1000)', [clock.now()])).map(
+        ({ id }) => id,
+      ),
+    ).toContain(paymentId);
     expect(await pollPayment(world.app, scope(), paymentId)).toBe('PAID');
     expect(await orderRow(orderId)).toMatchObject({ status: 'PAID' });
     expect(await paymentRow(paymentId)).toMatchObject({ next_poll_at: null });
@@ -333,15 +447,24 @@ describe('webhooks', () => {
   test('a payment given up is asked about a bounded number of times', async () => {
     const { paymentId, invoice } = await startedPayment();
     await world.simulators.act(payPageOf(invoice), 'fail');
-    await eventually(() => paymentRow(paymentId), (row) => row.status === 'FAILED');
+    await eventually(
+      () => paymentRow(paymentId),
+      (row) => row.status === 'FAILED',
+    );
     let looks = 0;
-    for (; (await paymentRow(paymentId)).next_poll_at !== null && looks < 20; looks += 1) await pollPayment(world.app, scope(), paymentId);
+    for (; (await paymentRow(paymentId)).next_poll_at !== null && looks < 20; looks += 1)
+      await pollPayment(world.app, scope(), paymentId);
     expect(looks).toBe(9);
   });
 
   test('an order whose money was accepted short shows nothing due on its invoice', async () => {
     const { orderId, paymentId } = await startedPayment();
-    await settleNow(world.app, scope(), { paymentId, claim: null, fact: { status: 'PAID', amountMinor: 8000n, currencyCode: 'EGP' }, amountRule: 'EQUAL' });
+    await settleNow(world.app, scope(), {
+      paymentId,
+      claim: null,
+      fact: { status: 'PAID', amountMinor: 8000n, currencyCode: 'EGP' },
+      amountRule: 'EQUAL',
+    });
     await settleNow(world.app, scope(), { paymentId, claim: null, fact: { decision: 'ACCEPT' }, amountRule: 'EQUAL' });
     const [{ document }] = await world.owner('select document from invoices where order_id = $1', [rawId(orderId)]);
     expect(document).toMatchObject({ total: '100.00', amountPaid: '80.00', amountDue: '0.00', mark: 'PAID' });
@@ -350,7 +473,12 @@ describe('webhooks', () => {
 
 describe('the application login', () => {
   test('whatever time it names, nothing is forgotten before its time', async () => {
-    const count = async () => (await world.owner('select (select count(*) from events) as events, (select count(*) from operations) as operations, (select count(body_sealed) from webhook_deliveries) as bodies'))[0];
+    const count = async () =>
+      (
+        await world.owner(
+          'select (select count(*) from events) as events, (select count(*) from operations) as operations, (select count(body_sealed) from webhook_deliveries) as bodies',
+        )
+      )[0];
     const before = await count();
     expect(Number(before.events)).toBeGreaterThan(0);
     await world.app.db.lookUp('select * from forget_old($1)', [new Date('2100-01-01')]);
@@ -365,7 +493,9 @@ describe('the application login', () => {
     url.username = name;
     url.password = 'x';
     try {
-      await expect(createApp({ config: { ...world.app.config, databaseUrl: url.href }, log: world.app.log })).rejects.toThrow('may become');
+      await expect(
+        createApp({ config: { ...world.app.config, databaseUrl: url.href }, log: world.app.log }),
+      ).rejects.toThrow('may become');
     } finally {
       await world.owner(`drop role ${name}`);
       await world.owner(`drop role ${name}_might`);

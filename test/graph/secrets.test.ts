@@ -35,10 +35,17 @@ const sink = new Writable({
   },
 });
 
-const headersOf = (as: As): Record<string, string> => ({ ...(as.key && { 'x-api-key': as.key }), ...(as.token && { authorization: `Bearer ${as.token}` }), ...(as.tenant && { 'x-tenant': as.tenant }) });
+const headersOf = (as: As): Record<string, string> => ({
+  ...(as.key && { 'x-api-key': as.key }),
+  ...(as.token && { authorization: `Bearer ${as.token}` }),
+  ...(as.tenant && { 'x-tenant': as.tenant }),
+});
 
 async function ask(request: string, as: As, query: string, variables: object = {}): Promise<any> {
-  const { text } = await world.request('POST', '/graphql', { headers: { 'content-type': 'application/json', ...headersOf(as) }, body: JSON.stringify({ query, variables }) });
+  const { text } = await world.request('POST', '/graphql', {
+    headers: { 'content-type': 'application/json', ...headersOf(as) },
+    body: JSON.stringify({ query, variables }),
+  });
   answers.push({ request, text });
   return JSON.parse(text);
 }
@@ -51,7 +58,10 @@ async function askShown(as: As, query: string, variables: object): Promise<any> 
 }
 
 async function webhook(request: string, body: string, headers: Record<string, string> = {}): Promise<void> {
-  const { text } = await world.request('POST', `/webhooks/payments/fawaterk/${shop.account}?_json`, { headers: { 'content-type': 'application/json', ...headers }, body });
+  const { text } = await world.request('POST', `/webhooks/payments/fawaterk/${shop.account}?_json`, {
+    headers: { 'content-type': 'application/json', ...headers },
+    body,
+  });
   answers.push({ request, text });
 }
 
@@ -59,15 +69,49 @@ const SESSION = 'session { accessToken refreshToken user { id } } userErrors { c
 
 async function walkSessions(): Promise<void> {
   const portal = { key: world.facts.portalKey };
-  const { register } = await askShown(portal, `mutation ($input: RegisterInput!) { register(input: $input) { ${SESSION} } }`, { input: { email: EMAIL, password: PLANTED.password } });
-  const { login } = await askShown(portal, `mutation ($input: LoginInput!) { login(input: $input) { ${SESSION} } }`, { input: { email: EMAIL, password: PLANTED.password } });
-  Object.assign(grown, { accessToken: login.session.accessToken, refreshToken: register.session.refreshToken, secondRefreshToken: login.session.refreshToken });
+  const { register } = await askShown(
+    portal,
+    `mutation ($input: RegisterInput!) { register(input: $input) { ${SESSION} } }`,
+    { input: { email: EMAIL, password: PLANTED.password } },
+  );
+  const { login } = await askShown(portal, `mutation ($input: LoginInput!) { login(input: $input) { ${SESSION} } }`, {
+    input: { email: EMAIL, password: PLANTED.password },
+  });
+  Object.assign(grown, {
+    accessToken: login.session.accessToken,
+    refreshToken: register.session.refreshToken,
+    secondRefreshToken: login.session.refreshToken,
+  });
   const input = { email: EMAIL, password: PLANTED.wrongPassword };
-  await ask('a failed login', portal, 'mutation ($input: LoginInput!) { login(input: $input) { session { expiresAt } userErrors { code message details } } }', { input });
-  await ask('a taken address', portal, 'mutation ($input: RegisterInput!) { register(input: $input) { session { expiresAt } userErrors { code message details } } }', { input: { ...input, password: PLANTED.password } });
-  await ask('a badly typed login', portal, 'mutation ($input: LoginInput!) { login(input: $input) { session { expiresAt } } }', { input: { email: 'nobody', password: PLANTED.password } });
-  await ask('a login of unknown fields', portal, 'mutation ($input: LoginInput!) { login(input: $input) { session { expiresAt } } }', { input: { ...input, passwort: PLANTED.password } });
-  await ask('a login in the document', portal, `mutation { login(input: { email: "${EMAIL}", password: "${PLANTED.wrongPassword}", x: 1 }) { nothing } }`);
+  await ask(
+    'a failed login',
+    portal,
+    'mutation ($input: LoginInput!) { login(input: $input) { session { expiresAt } userErrors { code message details } } }',
+    { input },
+  );
+  await ask(
+    'a taken address',
+    portal,
+    'mutation ($input: RegisterInput!) { register(input: $input) { session { expiresAt } userErrors { code message details } } }',
+    { input: { ...input, password: PLANTED.password } },
+  );
+  await ask(
+    'a badly typed login',
+    portal,
+    'mutation ($input: LoginInput!) { login(input: $input) { session { expiresAt } } }',
+    { input: { email: 'nobody', password: PLANTED.password } },
+  );
+  await ask(
+    'a login of unknown fields',
+    portal,
+    'mutation ($input: LoginInput!) { login(input: $input) { session { expiresAt } } }',
+    { input: { ...input, passwort: PLANTED.password } },
+  );
+  await ask(
+    'a login in the document',
+    portal,
+    `mutation { login(input: { email: "${EMAIL}", password: "${PLANTED.wrongPassword}", x: 1 }) { nothing } }`,
+  );
   await ask('a broken document', portal, `mutation { login(input: { password: "${PLANTED.password}`);
   await ask('a viewer', { token: grown['accessToken']! }, '{ viewer { kind user { id email } } }');
   await ask('a token that was tampered with', { token: `${grown['accessToken']}x` }, '{ viewer { kind } }');
@@ -75,19 +119,47 @@ async function walkSessions(): Promise<void> {
 }
 
 async function walkConfiguration(): Promise<void> {
-  const { createApiKey } = await askShown(tenantAdmin, 'mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey { id } secret } }', { input: { mode: 'TEST', scopes: ['orders:read'], idempotencyKey: 'planted' } });
+  const { createApiKey } = await askShown(
+    tenantAdmin,
+    'mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey { id } secret } }',
+    { input: { mode: 'TEST', scopes: ['orders:read'], idempotencyKey: 'planted' } },
+  );
   grown['apiKey'] = createApiKey.secret;
-  const key = 'mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey { id prefix } secret userErrors { code } } }';
-  await ask('a repeated key', tenantAdmin, key, { input: { mode: 'TEST', scopes: ['orders:read'], idempotencyKey: 'planted' } });
+  const key =
+    'mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey { id prefix } secret userErrors { code } } }';
+  await ask('a repeated key', tenantAdmin, key, {
+    input: { mode: 'TEST', scopes: ['orders:read'], idempotencyKey: 'planted' },
+  });
   await ask('a use of the key', { key: grown['apiKey']! }, '{ viewer { kind scopes } orders { nodes { id } } }');
-  const configure = 'mutation ($input: ConfigurePaymentGatewayInput!) { configurePaymentGateway(input: $input) { tenant { id paymentGateway { credentials { name lastFour version } } } userErrors { code message details } } }';
+  const configure =
+    'mutation ($input: ConfigurePaymentGatewayInput!) { configurePaymentGateway(input: $input) { tenant { id paymentGateway { credentials { name lastFour version } } } userErrors { code message details } } }';
   const value = PLANTED.gatewayCredential;
-  await ask('a gateway configured', tenantAdmin, configure, { input: { gateway: 'FAWATERK', credentials: [{ name: 'PROVIDER_KEY', value }], idempotencyKey: 'planted-gateway' } });
-  await ask('a gateway configured again', tenantAdmin, configure, { input: { gateway: 'FAWATERK', credentials: [{ name: 'PROVIDER_KEY', value: `${value}2` }], idempotencyKey: 'planted-gateway' } });
-  await ask('an unknown credential', tenantAdmin, configure, { input: { gateway: 'FAWATERK', credentials: [{ name: 'OTHER', value }] } });
-  await ask('a credential of a wrong type', tenantAdmin, configure, { input: { gateway: 'FAWATERK', credentials: [{ name: 'PROVIDER_KEY', value: [value] }] } });
-  await ask('the tenant', tenantAdmin, '{ tenant { portal { apiKeys { id prefix } } paymentGateway { credentials { name lastFour } } } operation(key: "planted-gateway") { status userErrors { message details } } }');
-  await ask('the audit log', { ...platformAdmin, tenant: shop.account }, '{ auditLog(first: 100) { nodes { action before after } } }');
+  await ask('a gateway configured', tenantAdmin, configure, {
+    input: { gateway: 'FAWATERK', credentials: [{ name: 'PROVIDER_KEY', value }], idempotencyKey: 'planted-gateway' },
+  });
+  await ask('a gateway configured again', tenantAdmin, configure, {
+    input: {
+      gateway: 'FAWATERK',
+      credentials: [{ name: 'PROVIDER_KEY', value: `${value}2` }],
+      idempotencyKey: 'planted-gateway',
+    },
+  });
+  await ask('an unknown credential', tenantAdmin, configure, {
+    input: { gateway: 'FAWATERK', credentials: [{ name: 'OTHER', value }] },
+  });
+  await ask('a credential of a wrong type', tenantAdmin, configure, {
+    input: { gateway: 'FAWATERK', credentials: [{ name: 'PROVIDER_KEY', value: [value] }] },
+  });
+  await ask(
+    'the tenant',
+    tenantAdmin,
+    '{ tenant { portal { apiKeys { id prefix } } paymentGateway { credentials { name lastFour } } } operation(key: "planted-gateway") { status userErrors { message details } } }',
+  );
+  await ask(
+    'the audit log',
+    { ...platformAdmin, tenant: shop.account },
+    '{ auditLog(first: 100) { nodes { action before after } } }',
+  );
 }
 
 async function walkPayment(): Promise<void> {
@@ -96,15 +168,31 @@ async function walkPayment(): Promise<void> {
   const secrets = { paymentToken: PLANTED.cardToken, api_key: PLANTED.apiKeyInBody };
   const good = shop.hook('paid', started.invoice, secrets);
   const headers = { authorization: `Bearer ${PLANTED.webhookHeader}`, 'x-secret-token': PLANTED.webhookHeader };
-  await webhook('a webhook with a wrong hash', JSON.stringify({ ...JSON.parse(good.body), hashKey: 'f'.repeat(64) }), headers);
+  await webhook(
+    'a webhook with a wrong hash',
+    JSON.stringify({ ...JSON.parse(good.body), hashKey: 'f'.repeat(64) }),
+    headers,
+  );
   await webhook('a webhook that is no JSON', good.body.slice(0, -5), headers);
-  await webhook('a webhook that is a form', new URLSearchParams({ ...secrets, invoice_id: '1' }).toString(), { ...headers, 'content-type': 'application/x-www-form-urlencoded' });
+  await webhook('a webhook that is a form', new URLSearchParams({ ...secrets, invoice_id: '1' }).toString(), {
+    ...headers,
+    'content-type': 'application/x-www-form-urlencoded',
+  });
   await webhook('a webhook of nested secrets', JSON.stringify({ deep: { ...secrets, again: [secrets] } }), headers);
   await webhook('a good webhook', good.body, headers);
   await webhook('a good webhook again', good.body, headers);
-  const deliveries = await ask('the journal', shop.operator, '{ webhookDeliveries(first: 50) { nodes { id verdict detail headers body payment { id failureReason } } } }');
+  const deliveries = await ask(
+    'the journal',
+    shop.operator,
+    '{ webhookDeliveries(first: 50) { nodes { id verdict detail headers body payment { id failureReason } } } }',
+  );
   for (const { id, verdict } of deliveries.data.webhookDeliveries.nodes) {
-    await ask(`a dry run of ${verdict}`, shop.operator, 'mutation ($input: ReplayWebhookInput!) { replayWebhook(input: $input) { webhookDelivery { body headers } replay { verdict note } userErrors { code message details } } }', { input: { deliveryId: id, dryRun: true } });
+    await ask(
+      `a dry run of ${verdict}`,
+      shop.operator,
+      'mutation ($input: ReplayWebhookInput!) { replayWebhook(input: $input) { webhookDelivery { body headers } replay { verdict note } userErrors { code message details } } }',
+      { input: { deliveryId: id, dryRun: true } },
+    );
   }
   await ask('the health', shop.operator, '{ systemHealth { status } }');
 }
@@ -118,20 +206,31 @@ beforeAll(async () => {
   await walkSessions();
   await walkConfiguration();
   await walkPayment();
-  for (const path of ['/metrics', '/readyz', '/health', '/.well-known/jwks.json', '/no/such/page']) answers.push({ request: path, text: (await world.request('GET', path)).text });
+  for (const path of ['/metrics', '/readyz', '/health', '/.well-known/jwks.json', '/no/such/page'])
+    answers.push({ request: path, text: (await world.request('GET', path)).text });
 });
 afterAll(() => world.stop());
 
 const secrets = (): [string, string][] => [...Object.entries(PLANTED), ...Object.entries(grown)];
-const foundIn = (text: string) => secrets().filter(([, secret]) => text.includes(secret)).map(([name]) => name);
+const foundIn = (text: string) =>
+  secrets()
+    .filter(([, secret]) => text.includes(secret))
+    .map(([name]) => name);
 
 describe('no planted secret is found', () => {
   test('and all of them were planted where they must not be shown', async () => {
     expect(secrets().length).toBe(10);
     expect(new Set(secrets().map(([, secret]) => secret)).size).toBe(10);
-    const verdicts = await world.owner<{ verdict: string }>('select distinct verdict from webhook_deliveries order by 1');
-    expect(verdicts.map(({ verdict }) => verdict)).toEqual(expect.arrayContaining(['ACCEPTED', 'ALREADY_PROCESSED', 'BAD_SIGNATURE', 'MALFORMED']));
-    const [{ token }] = await world.owner("select verdict as token from webhook_deliveries where payment_id = $1 and verdict = 'ACCEPTED'", [started.id]);
+    const verdicts = await world.owner<{ verdict: string }>(
+      'select distinct verdict from webhook_deliveries order by 1',
+    );
+    expect(verdicts.map(({ verdict }) => verdict)).toEqual(
+      expect.arrayContaining(['ACCEPTED', 'ALREADY_PROCESSED', 'BAD_SIGNATURE', 'MALFORMED']),
+    );
+    const [{ token }] = await world.owner(
+      "select verdict as token from webhook_deliveries where payment_id = $1 and verdict = 'ACCEPTED'",
+      [started.id],
+    );
     expect(token).toBe('ACCEPTED');
     const connection = await world.app.gateways.connect(shop.tenantId, 'FAWATERK');
     expect(connection!.credentials['PROVIDER_KEY']).toBe(PLANTED.gatewayCredential);
@@ -144,7 +243,9 @@ describe('no planted secret is found', () => {
 
   test('in an answer: of the graph, of webhooks, of pages, of the metrics', () => {
     expect(answers.length).toBeGreaterThan(30);
-    expect(answers.map(({ request, text }) => ({ request, found: foundIn(text) })).filter(({ found }) => found.length > 0)).toEqual([]);
+    expect(
+      answers.map(({ request, text }) => ({ request, found: foundIn(text) })).filter(({ found }) => found.length > 0),
+    ).toEqual([]);
     const journal = answers.find(({ request }) => request === 'the journal')!.text;
     expect(journal, 'the bodies are there, with their secrets masked').toContain('[masked]');
     expect(journal).toContain(started.invoice.invoiceKey);
@@ -154,12 +255,16 @@ describe('no planted secret is found', () => {
     const tables = await world.owner<{ name: string }>(
       "select c.oid::regclass::text as name from pg_class c where c.relkind in ('r', 'm') and c.relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'pg_toast') order by 1",
     );
-    expect(tables.map(({ name }) => name)).toEqual(expect.arrayContaining(['webhook_deliveries', 'credentials', expect.stringMatching(/^jobs\./)]));
+    expect(tables.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['webhook_deliveries', 'credentials', expect.stringMatching(/^jobs\./)]),
+    );
     const found: string[] = [];
     for (const { name } of tables) {
       for (const { row } of await world.owner<{ row: string }>(`select t::text as row from ${name} t`)) {
         // What is bytes reads as hexadecimal.
-        const hits = secrets().filter(([, secret]) => row.includes(secret) || row.includes(Buffer.from(secret).toString('hex')));
+        const hits = secrets().filter(
+          ([, secret]) => row.includes(secret) || row.includes(Buffer.from(secret).toString('hex')),
+        );
         found.push(...hits.map(([secret]) => `${secret} in ${name}`));
       }
     }

@@ -18,7 +18,11 @@ beforeAll(async () => {
   world = await startTestApp({ worker: false });
   // A budget is leased in pieces, and each piece is a statement: these are so large that the first lasts.
   await world.owner('update portal_configs set rate_limit_per_minute = 1000000');
-  const [staff, person, platform] = await Promise.all([world.session('operator'), world.session('customer'), world.session('platformAdmin')]);
+  const [staff, person, platform] = await Promise.all([
+    world.session('operator'),
+    world.session('customer'),
+    world.session('platformAdmin'),
+  ]);
   operator = { token: staff.accessToken };
   customer = { token: person.accessToken };
   platformAdmin = { token: platform.accessToken };
@@ -63,13 +67,21 @@ async function fill(customerId: string): Promise<void> {
  * several requests, so the least of them is the request's own.
  * @returns how many statements the request sends, and its data
  */
-async function statementsOf(as: As, query: string, variables: Record<string, unknown>): Promise<{ statements: number; data: any }> {
+async function statementsOf(
+  as: As,
+  query: string,
+  variables: Record<string, unknown>,
+): Promise<{ statements: number; data: any }> {
   const tries = [];
   for (let attempt = 0; attempt < 3; attempt += 1) tries.push(await onceCounted(as, query, variables));
   return tries.toSorted((one, other) => one.statements - other.statements)[0]!;
 }
 
-async function onceCounted(as: As, query: string, variables: Record<string, unknown>): Promise<{ statements: number; data: any }> {
+async function onceCounted(
+  as: As,
+  query: string,
+  variables: Record<string, unknown>,
+): Promise<{ statements: number; data: any }> {
   const counter = world.app.metrics.databaseStatements;
   const now = async () => (await counter.get()).values[0]?.value ?? 0;
   const before = await now();
@@ -82,20 +94,31 @@ const ORDER = `id number status total { amount } customer { id email } items { d
 const LATEST = `query ($first: Int) { orders(first: $first) { nodes { ${ORDER} } pageInfo { hasNextPage endCursor } } }`;
 const RELATIONS = ['customer', 'items', 'payments', 'invoice', 'bookings'];
 
-test.each([['an operator', () => operator], ['a customer', () => customer]])('the latest orders cost %s one statement and one per relation, however many they are', async (_who, as) => {
+test.each([
+  ['an operator', () => operator],
+  ['a customer', () => customer],
+])('the latest orders cost %s one statement and one per relation, however many they are', async (_who, as) => {
   await statementsOf(as(), LATEST, { first: 1 });
   for (const first of counts) {
     const { statements, data } = await statementsOf(as(), LATEST, { first });
     expect(data.orders.nodes).toHaveLength(first);
     const last = data.orders.nodes.at(-1);
-    expect([last.items.length, last.payments.length, last.bookings.length, last.invoice !== null, last.customer !== null]).toEqual([2, 2, 2, true, true]);
+    expect([
+      last.items.length,
+      last.payments.length,
+      last.bookings.length,
+      last.invoice !== null,
+      last.customer !== null,
+    ]).toEqual([2, 2, 2, true, true]);
     expect(statements, `${first} orders`).toBe(1 + RELATIONS.length);
   }
 });
 
 test('one order costs one statement and one per relation', async () => {
   const { data } = await statementsOf(operator, LATEST, { first: 1 });
-  const one = await statementsOf(operator, `query ($id: ID!) { order(id: $id) { ${ORDER} } }`, { id: data.orders.nodes[0].id });
+  const one = await statementsOf(operator, `query ($id: ID!) { order(id: $id) { ${ORDER} } }`, {
+    id: data.orders.nodes[0].id,
+  });
   expect(one.data.order.payments).toHaveLength(2);
   expect(one.statements).toBe(1 + RELATIONS.length);
 });
@@ -118,7 +141,9 @@ test('many orders by their ids cost what one costs', async () => {
   expect([one.statements, many.statements]).toEqual([1 + RELATIONS.length, 1 + RELATIONS.length]);
 });
 
-const LISTS = Object.values(schema.getQueryType()!.getFields()).filter((field) => getNamedType(field.type).name.endsWith('Connection'));
+const LISTS = Object.values(schema.getQueryType()!.getFields()).filter((field) =>
+  getNamedType(field.type).name.endsWith('Connection'),
+);
 /** Who sees a hundred of each, how deep is asked, and how many statements the relations of a node with its large columns are. */
 const READERS: Readonly<Record<string, { as: () => As; depth: number; relations: readonly string[] }>> = {
   orders: { as: () => operator, depth: 3, relations: [...RELATIONS, "the invoice's document"] },
@@ -132,14 +157,17 @@ test('every list of the schema has a reader here', () => {
   expect(Object.keys(READERS).toSorted()).toEqual(LISTS.map(({ name }) => name).toSorted());
 });
 
-test.each(LISTS.map((field) => [field.name, field] as const))('%s with all its fields costs one statement and one per relation, for 1, 20 and 100 rows', async (name, field) => {
-  const { as, depth, relations } = READERS[name]!;
-  const { query } = documentOf(schema, { kind: 'query', field, args: { first: 1 } }, depth);
-  const seen: number[] = [];
-  for (const first of counts) {
-    const { statements, data } = await statementsOf(as(), query, { first });
-    expect(data[name].nodes).toHaveLength(first);
-    seen.push(statements);
-  }
-  expect(seen).toEqual(counts.map(() => 1 + relations.length));
-});
+test.each(LISTS.map((field) => [field.name, field] as const))(
+  '%s with all its fields costs one statement and one per relation, for 1, 20 and 100 rows',
+  async (name, field) => {
+    const { as, depth, relations } = READERS[name]!;
+    const { query } = documentOf(schema, { kind: 'query', field, args: { first: 1 } }, depth);
+    const seen: number[] = [];
+    for (const first of counts) {
+      const { statements, data } = await statementsOf(as(), query, { first });
+      expect(data[name].nodes).toHaveLength(first);
+      seen.push(statements);
+    }
+    expect(seen).toEqual(counts.map(() => 1 + relations.length));
+  },
+);

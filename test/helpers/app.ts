@@ -27,7 +27,11 @@ export interface GraphAnswer<T = any> {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
   readonly data: T;
-  readonly errors?: readonly { readonly message: string; readonly path?: readonly (string | number)[]; readonly extensions: { readonly code: string; readonly [name: string]: unknown } }[];
+  readonly errors?: readonly {
+    readonly message: string;
+    readonly path?: readonly (string | number)[];
+    readonly extensions: { readonly code: string; readonly [name: string]: unknown };
+  }[];
   readonly extensions?: Record<string, any>;
 }
 
@@ -63,7 +67,11 @@ export interface TestApp {
   /** The data of a request that must succeed. */
   data<T = any>(as: As, document: string, variables?: Record<string, unknown>): Promise<T>;
   /** Any HTTP request to this server. */
-  request(method: string, path: string, options?: { headers?: Record<string, string>; body?: string | Buffer }): Promise<{ status: number; headers: http.IncomingHttpHeaders; text: string; body: Buffer }>;
+  request(
+    method: string,
+    path: string,
+    options?: { headers?: Record<string, string>; body?: string | Buffer },
+  ): Promise<{ status: number; headers: http.IncomingHttpHeaders; text: string; body: Buffer }>;
   /** Signs in; sessions of the same login are reused, because hashing is slow on purpose. Key '': the platform's realm. */
   session(who: 'customer' | 'operator' | 'tenantAdmin' | 'platformAdmin' | Login, key?: string): Promise<SessionFacts>;
   /** The password the seed gave somebody. */
@@ -89,7 +97,13 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const { facts, simulatorAccounts } = await seedDemo({ databaseUrl: database.appUrl, secretKey: SECRET_KEY, baseUrl });
   if (!options.simulators) {
     for (const account of simulatorAccounts) {
-      await simulators.registerFawaterk({ account: account.id, apiKey: account.apiKey, vendorKey: account.vendorKey, webhookUrl: account.webhookUrl, retryDelaysMs: [100, 200, 400, 800] });
+      await simulators.registerFawaterk({
+        account: account.id,
+        apiKey: account.apiKey,
+        vendorKey: account.vendorKey,
+        webhookUrl: account.webhookUrl,
+        retryDelaysMs: [100, 200, 400, 800],
+      });
     }
   }
   const config = loadConfig({
@@ -103,7 +117,12 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     ...options.environment,
   });
   const log = options.log ?? createLogger(config.logLevel);
-  const running = await createApp({ config, log, ...(options.clock && { clock: options.clock }), ...(options.access && { access: options.access }) });
+  const running = await createApp({
+    config,
+    log,
+    ...(options.clock && { clock: options.clock }),
+    ...(options.access && { access: options.access }),
+  });
   const worker = options.worker === false ? null : await startWorker(running.app);
   const server = await startServer(running.app);
   const owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
@@ -117,7 +136,12 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('end', () => {
           const whole = Buffer.concat(chunks);
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text: whole.toString('utf8'), body: whole });
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text: whole.toString('utf8'),
+            body: whole,
+          });
         });
       });
       sent.on('error', reject);
@@ -125,7 +149,10 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     });
 
   const ask: TestApp['ask'] = async (as, document, variables = {}) => {
-    const answer = await request('POST', '/graphql', { headers: { 'content-type': 'application/json', ...headersOf(as) }, body: JSON.stringify({ query: document, variables }) });
+    const answer = await request('POST', '/graphql', {
+      headers: { 'content-type': 'application/json', ...headersOf(as) },
+      body: JSON.stringify({ query: document, variables }),
+    });
     return { status: answer.status, headers: answer.headers, ...JSON.parse(answer.text) };
   };
 
@@ -136,9 +163,17 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   };
 
   async function signIn(login: Login, key: string | undefined): Promise<SessionFacts> {
-    const { login: payload } = await data(key ? { key } : {}, 'mutation ($input: LoginInput!) { login(input: $input) { session { accessToken refreshToken user { id } } userErrors { code } } }', { input: login });
+    const { login: payload } = await data(
+      key ? { key } : {},
+      'mutation ($input: LoginInput!) { login(input: $input) { session { accessToken refreshToken user { id } } userErrors { code } } }',
+      { input: login },
+    );
     if (!payload.session) throw new Error(`No session: ${JSON.stringify(payload.userErrors)}`);
-    return { accessToken: payload.session.accessToken, refreshToken: payload.session.refreshToken, userId: payload.session.user.id };
+    return {
+      accessToken: payload.session.accessToken,
+      refreshToken: payload.session.refreshToken,
+      userId: payload.session.user.id,
+    };
   }
 
   return {
@@ -185,12 +220,19 @@ export function headersOf(as: As): Record<string, string> {
 }
 
 /** Waits until a condition holds, looking often; fails with its last value when it never does. */
-export async function eventually<T>(look: () => Promise<T> | T, holds: (value: T) => boolean, timeoutMs = 10_000): Promise<T> {
+export async function eventually<T>(
+  look: () => Promise<T> | T,
+  holds: (value: T) => boolean,
+  timeoutMs = 10_000,
+): Promise<T> {
   const until = performance.now() + timeoutMs;
   for (;;) {
     const value = await look();
     if (holds(value)) return value;
-    if (performance.now() > until) throw new Error(`It never held; last seen: ${JSON.stringify(value, (_name, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner))}`);
+    if (performance.now() > until)
+      throw new Error(
+        `It never held; last seen: ${JSON.stringify(value, (_name, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner))}`,
+      );
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

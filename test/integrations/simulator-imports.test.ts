@@ -48,5 +48,7 @@ test.each([
 });
 
 test('every integration has a simulator where the registry says it is', () => {
-  expect(new Set(PAYMENT_GATEWAYS.map((one) => one.simulatorPath.split('/')[1]))).toEqual(new Set(Object.keys(SIMULATORS)));
+  expect(new Set(PAYMENT_GATEWAYS.map((one) => one.simulatorPath.split('/')[1]))).toEqual(
+    new Set(Object.keys(SIMULATORS)),
+  );
 });

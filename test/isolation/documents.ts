@@ -28,7 +28,9 @@ export function selectionOf(schema: GraphQLSchema, type: GraphQLOutputType, dept
     return `{ __typename id ${kinds.map((kind) => `... on ${kind.name} ${selectionOf(schema, kind, depth)}`).join(' ')} }`;
   }
   if (!isObjectType(named)) return '{ __typename }';
-  const fields = Object.values(named.getFields()).filter((field) => field.args.every((argument) => !isNonNullType(argument.type)));
+  const fields = Object.values(named.getFields()).filter((field) =>
+    field.args.every((argument) => !isNonNullType(argument.type)),
+  );
   const parts = fields.flatMap((field) => {
     const inner = getNamedType(field.type);
     if (isLeafType(inner)) return [field.name];
@@ -49,7 +51,8 @@ export function idPlaces(field: GraphQLField<unknown, unknown>): IdPlace[] {
 
 function placesIn(type: GraphQLInputType, path: readonly string[]): IdPlace[] {
   const named = getNamedType(type);
-  if (isInputObjectType(named)) return Object.values(named.getFields()).flatMap((field) => placesIn(field.type, [...path, field.name]));
+  if (isInputObjectType(named))
+    return Object.values(named.getFields()).flatMap((field) => placesIn(field.type, [...path, field.name]));
   return named.name === 'ID' ? [{ path, name: path.at(-1)! }] : [];
 }
 
@@ -58,16 +61,28 @@ export interface Arguments {
 }
 
 /** Arguments that are right in form: required ones with harmless values, ids by `idFor`. */
-export function argumentsOf(args: readonly GraphQLArgument[], valueFor: (name: string, path: readonly string[]) => unknown): Arguments {
+export function argumentsOf(
+  args: readonly GraphQLArgument[],
+  valueFor: (name: string, path: readonly string[]) => unknown,
+): Arguments {
   return Object.fromEntries(args.flatMap((argument) => fill(argument.name, argument.type, [argument.name], valueFor)));
 }
 
-function fill(name: string, type: GraphQLInputType, path: readonly string[], valueFor: (name: string, path: readonly string[]) => unknown): [string, unknown][] {
+function fill(
+  name: string,
+  type: GraphQLInputType,
+  path: readonly string[],
+  valueFor: (name: string, path: readonly string[]) => unknown,
+): [string, unknown][] {
   const given = valueFor(name, path);
   if (given !== undefined) return [[name, given]];
   const named = getNamedType(type);
   if (isInputObjectType(named) && (isNonNullType(type) || name === 'input')) {
-    const inner = Object.fromEntries(Object.values(named.getFields()).flatMap((field) => fill(field.name, field.type, [...path, field.name], valueFor)));
+    const inner = Object.fromEntries(
+      Object.values(named.getFields()).flatMap((field) =>
+        fill(field.name, field.type, [...path, field.name], valueFor),
+      ),
+    );
     return [[name, isListType(isNonNullType(type) ? type.ofType : type) ? [inner] : inner]];
   }
   if (!isNonNullType(type)) return [];
@@ -78,7 +93,16 @@ function fill(name: string, type: GraphQLInputType, path: readonly string[], val
 function harmless(typeName: string, enumValue: string | undefined): unknown {
   if (enumValue !== undefined) return enumValue;
   const values: Record<string, unknown> = {
-    Int: 1, Boolean: true, Decimal: '1.00', String: 'x', Locale: 'en', EmailAddress: 'nobody@nowhere.example', CurrencyCode: 'EGP', URL: 'https://demo.example/', DateTime: '2030-01-01T00:00:00Z', TimeZone: 'UTC',
+    Int: 1,
+    Boolean: true,
+    Decimal: '1.00',
+    String: 'x',
+    Locale: 'en',
+    EmailAddress: 'nobody@nowhere.example',
+    CurrencyCode: 'EGP',
+    URL: 'https://demo.example/',
+    DateTime: '2030-01-01T00:00:00Z',
+    TimeZone: 'UTC',
   };
   if (!(typeName in values)) throw new Error(`Say what a harmless ${typeName} is.`);
   return values[typeName];
@@ -93,10 +117,17 @@ export interface Wanted {
 }
 
 /** A document of one root field with its arguments as variables. */
-export function documentOf(schema: GraphQLSchema, { kind, field, args, onlyType }: Wanted, depth = DEPTH): { query: string; variables: Arguments } {
+export function documentOf(
+  schema: GraphQLSchema,
+  { kind, field, args, onlyType }: Wanted,
+  depth = DEPTH,
+): { query: string; variables: Arguments } {
   const used = field.args.filter((argument) => argument.name in args);
   const declared = used.map((argument) => `$${argument.name}: ${String(argument.type)}`).join(', ');
   const passed = used.map((argument) => `${argument.name}: $${argument.name}`).join(', ');
   const head = declared === '' ? kind : `${kind} (${declared})`;
-  return { query: `${head} { ${field.name}${passed === '' ? '' : `(${passed})`} ${selectionOf(schema, field.type, depth, onlyType)} }`, variables: args };
+  return {
+    query: `${head} { ${field.name}${passed === '' ? '' : `(${passed})`} ${selectionOf(schema, field.type, depth, onlyType)} }`,
+    variables: args,
+  };
 }

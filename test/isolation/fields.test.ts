@@ -14,7 +14,9 @@ afterAll(() => world.stop());
 
 test('no root field and no id argument gives anything of another tenant or customer, over any transport', async () => {
   const proof = await proveFields(world, population);
-  process.stdout.write(`isolation of fields: ${proof.fields} fields, ${proof.probes} probes, ${proof.leaks.length} leaks\n`);
+  process.stdout.write(
+    `isolation of fields: ${proof.fields} fields, ${proof.probes} probes, ${proof.leaks.length} leaks\n`,
+  );
   expect(proof.leaks).toEqual([]);
   expect(proof.withoutControl, 'the right tenant must get the object, or the probe proves nothing').toEqual([]);
 }, 120_000);

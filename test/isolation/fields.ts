@@ -11,7 +11,13 @@ import { CANARIES, type Population } from './population.ts';
 
 /** What an id of this name is an id of. A new name must be explained, or the proof fails. */
 const TYPE_OF_ID: Readonly<Record<string, string>> = {
-  orderId: 'Order', paymentId: 'Payment', customerId: 'User', deliveryId: 'WebhookDelivery', apiKeyId: 'ApiKey', tenantId: 'Tenant', methodId: 'PaymentMethod',
+  orderId: 'Order',
+  paymentId: 'Payment',
+  customerId: 'User',
+  deliveryId: 'WebhookDelivery',
+  apiKeyId: 'ApiKey',
+  tenantId: 'Tenant',
+  methodId: 'PaymentMethod',
 };
 
 export interface FieldProof {
@@ -29,7 +35,17 @@ type Transport = 'http' | 'batch' | 'persisted' | 'websocket';
 export const TRANSPORTS: readonly Transport[] = ['http', 'batch', 'persisted', 'websocket'];
 
 /** Fields that say nothing of a tenant's objects, or whose arguments name none. */
-const NOT_ABOUT_OBJECTS: ReadonlySet<string> = new Set(['register', 'login', 'refreshSession', 'logout', 'createTenant', 'costOf', 'rateLimit', 'systemHealth', 'viewer']);
+const NOT_ABOUT_OBJECTS: ReadonlySet<string> = new Set([
+  'register',
+  'login',
+  'refreshSession',
+  'logout',
+  'createTenant',
+  'costOf',
+  'rateLimit',
+  'systemHealth',
+  'viewer',
+]);
 
 /** Every root field with every id it takes, as every stranger, over every transport; and as its owner, who must get it. */
 export async function proveFields(world: TestApp, population: Population): Promise<FieldProof> {
@@ -47,15 +63,20 @@ export async function proveFields(world: TestApp, population: Population): Promi
       }
     }
   }
-  if ((await fingerprintOfA(world, population)) !== untouched) leaks.push("a stranger's mutation changed tenant A's rows");
+  if ((await fingerprintOfA(world, population)) !== untouched)
+    leaks.push("a stranger's mutation changed tenant A's rows");
   const withoutControl: string[] = [];
   for (const one of cases) if (!(await ownerGets(world, population, one))) withoutControl.push(one.label);
   return { fields: new Set(cases.map(({ field }) => field.name)).size, probes, leaks, withoutControl };
 }
 
 function allCases(population: Population): Case[] {
-  const queries = Object.values(schema.getQueryType()!.getFields()).flatMap((field) => casesOf('query', field, population));
-  const mutations = Object.values(schema.getMutationType()!.getFields()).flatMap((field) => casesOf('mutation', field, population));
+  const queries = Object.values(schema.getQueryType()!.getFields()).flatMap((field) =>
+    casesOf('query', field, population),
+  );
+  const mutations = Object.values(schema.getMutationType()!.getFields()).flatMap((field) =>
+    casesOf('mutation', field, population),
+  );
   return [...queries, ...mutations];
 }
 
@@ -64,9 +85,16 @@ function casesOf(kind: Case['kind'], field: GraphQLField<unknown, unknown>, popu
   if (field.name === 'node' || field.name === 'nodes') {
     return Object.entries(population.ids)
       .filter(([type]) => type !== 'PaymentMethod')
-      .map(([type, id]) => ({ kind, field, args: field.name === 'node' ? { id } : { ids: [id] }, onlyType: type, label: `${field.name}(${type})` }));
+      .map(([type, id]) => ({
+        kind,
+        field,
+        args: field.name === 'node' ? { id } : { ids: [id] },
+        onlyType: type,
+        label: `${field.name}(${type})`,
+      }));
   }
-  if (kind === 'mutation' && idPlaces(field).length === 0) throw new Error(`The mutation ${field.name} names no object: say in NOT_ABOUT_OBJECTS why.`);
+  if (kind === 'mutation' && idPlaces(field).length === 0)
+    throw new Error(`The mutation ${field.name} names no object: say in NOT_ABOUT_OBJECTS why.`);
   const own = getNamedType(field.type).name;
   const valueFor = (name: string, path: readonly string[]): unknown => {
     if (name === 'id') return population.ids[own];
@@ -80,9 +108,20 @@ function casesOf(kind: Case['kind'], field: GraphQLField<unknown, unknown>, popu
   };
   const cases: Case[] = [{ kind, field, args: argumentsOf(field.args, valueFor), label: field.name }];
   if (field.args.some(({ name }) => name === 'number')) {
-    cases.push({ kind, field, args: { number: field.name === 'invoice' ? population.invoiceNumber : population.orderNumber }, label: `${field.name}(number)` });
+    cases.push({
+      kind,
+      field,
+      args: { number: field.name === 'invoice' ? population.invoiceNumber : population.orderNumber },
+      label: `${field.name}(number)`,
+    });
   }
-  if (field.args.some(({ name }) => name === 'filter')) cases.push({ kind, field, args: { filter: { customerId: population.ids['User'] } }, label: `${field.name}(filter)` });
+  if (field.args.some(({ name }) => name === 'filter'))
+    cases.push({
+      kind,
+      field,
+      args: { filter: { customerId: population.ids['User'] } },
+      label: `${field.name}(filter)`,
+    });
   return cases;
 }
 
@@ -100,12 +139,22 @@ function leakOf(answer: string, one: Case, population: Population): string | nul
 }
 
 function isDone(payload: unknown): boolean {
-  return payload !== null && typeof payload === 'object' && Array.isArray((payload as { userErrors?: unknown }).userErrors) && (payload as { userErrors: unknown[] }).userErrors.length === 0;
+  return (
+    payload !== null &&
+    typeof payload === 'object' &&
+    Array.isArray((payload as { userErrors?: unknown }).userErrors) &&
+    (payload as { userErrors: unknown[] }).userErrors.length === 0
+  );
 }
 
 /** The right tenant gets the object: a mutation is not told that it does not exist, a query shows it. */
 async function ownerGets(world: TestApp, population: Population, one: Case): Promise<boolean> {
-  for (const as of [population.owners.customer, population.owners.operator, population.owners.tenantAdmin, population.owners.platformInA]) {
+  for (const as of [
+    population.owners.customer,
+    population.owners.operator,
+    population.owners.tenantAdmin,
+    population.owners.platformInA,
+  ]) {
     const answer = JSON.parse(await send(world, as, 'http', one)) as { data?: Record<string, any>; errors?: unknown };
     const data = answer.data?.[one.field.name];
     if (data === null || data === undefined) continue;
@@ -120,29 +169,63 @@ async function ownerGets(world: TestApp, population: Population, one: Case): Pro
 }
 
 async function fingerprintOfA(world: TestApp, population: Population): Promise<string> {
-  const tables = ['orders', 'order_items', 'payments', 'refunds', 'invoices', 'bookings', 'portal_configs', 'payment_gateway_configs', 'credentials', 'users', 'ledger_entries', 'webhook_deliveries', 'inquiries'];
+  const tables = [
+    'orders',
+    'order_items',
+    'payments',
+    'refunds',
+    'invoices',
+    'bookings',
+    'portal_configs',
+    'payment_gateway_configs',
+    'credentials',
+    'users',
+    'ledger_entries',
+    'webhook_deliveries',
+    'inquiries',
+  ];
   const parts = await Promise.all(
-    tables.map((table) => world.owner<{ print: string }>(`select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) as print from ${table} t where tenant_id = $1`, [population.tenantA])),
+    tables.map((table) =>
+      world.owner<{ print: string }>(
+        `select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) as print from ${table} t where tenant_id = $1`,
+        [population.tenantA],
+      ),
+    ),
   );
-  const [keys] = await world.owner<{ print: string }>("select md5(string_agg(id::text || coalesce(revoked_at::text, ''), '|' order by id)) as print from api_keys where tenant_id = $1", [population.tenantA]);
+  const [keys] = await world.owner<{ print: string }>(
+    "select md5(string_agg(id::text || coalesce(revoked_at::text, ''), '|' order by id)) as print from api_keys where tenant_id = $1",
+    [population.tenantA],
+  );
   return [...parts.map(([row]) => row!.print), keys!.print].join();
 }
 
 async function send(world: TestApp, as: As, transport: Transport, one: Case): Promise<string> {
   const document = documentOf(schema, one, transport === 'http' ? 3 : 2);
   const headers = { 'content-type': 'application/json', ...headersOf(as) };
-  const post = async (body: unknown) => (await world.request('POST', '/graphql', { headers, body: JSON.stringify(body) })).text;
+  const post = async (body: unknown) =>
+    (await world.request('POST', '/graphql', { headers, body: JSON.stringify(body) })).text;
   if (transport === 'http') return post(document);
-  if (transport === 'batch') return JSON.stringify((JSON.parse(await post([{ query: '{ __typename }' }, document])) as unknown[])[1] ?? {});
+  if (transport === 'batch')
+    return JSON.stringify((JSON.parse(await post([{ query: '{ __typename }' }, document])) as unknown[])[1] ?? {});
   if (transport === 'websocket') return overWebSocket(world, as, document);
   const persistedQuery = { version: 1, sha256Hash: createHash('sha256').update(document.query).digest('hex') };
   await post({ ...document, extensions: { persistedQuery } });
   return post({ variables: document.variables, extensions: { persistedQuery } });
 }
 
-async function overWebSocket(world: TestApp, as: As, document: { query: string; variables: Arguments }): Promise<string> {
+async function overWebSocket(
+  world: TestApp,
+  as: As,
+  document: { query: string; variables: Arguments },
+): Promise<string> {
   // X-Tenant is a header of HTTP; over WebSocket a platform admin is at home.
-  const client = createClient({ url: world.wsUrl, webSocketImpl: WebSocket, lazy: true, retryAttempts: 0, connectionParams: { ...(as.key && { apiKey: as.key }), ...(as.token && { authorization: `Bearer ${as.token}` }) } });
+  const client = createClient({
+    url: world.wsUrl,
+    webSocketImpl: WebSocket,
+    lazy: true,
+    retryAttempts: 0,
+    connectionParams: { ...(as.key && { apiKey: as.key }), ...(as.token && { authorization: `Bearer ${as.token}` }) },
+  });
   try {
     return await new Promise<string>((resolve) => {
       let last = '{}';

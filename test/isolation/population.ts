@@ -23,8 +23,17 @@ export interface Population {
 const VICTIM = { email: 'kanarie@victim.example', password: 'victim-pass-9182' };
 const PEER = { email: 'peer@a.example', password: 'peer-pass-9182' };
 
-async function register(world: TestApp, key: string, login: { email: string; password: string }, firstName: string): Promise<SessionFacts> {
-  await world.data({ key }, 'mutation ($input: RegisterInput!) { register(input: $input) { session { user { id } } userErrors { code } } }', { input: { ...login, firstName, lastName: firstName } });
+async function register(
+  world: TestApp,
+  key: string,
+  login: { email: string; password: string },
+  firstName: string,
+): Promise<SessionFacts> {
+  await world.data(
+    { key },
+    'mutation ($input: RegisterInput!) { register(input: $input) { session { user { id } } userErrors { code } } }',
+    { input: { ...login, firstName, lastName: firstName } },
+  );
   return world.session(login, key);
 }
 
@@ -35,19 +44,35 @@ export async function populate(world: TestApp): Promise<Population> {
   const operator = { token: (await world.session('operator')).accessToken };
   const tenantAdmin = { token: (await world.session('tenantAdmin')).accessToken };
   const platform = (await world.session('platformAdmin')).accessToken;
-  const other = await world.session({ ...world.facts.customer, password: passwordOfOther(world) }, world.facts.otherPortalKey);
+  const other = await world.session(
+    { ...world.facts.customer, password: passwordOfOther(world) },
+    world.facts.otherPortalKey,
+  );
   const customer = { token: victim.accessToken };
   const order = await paidOrder(world, operator, customer, victim.userId);
   const rest = await insertTheRest(world, order.orderId, victim.userId);
-  await world.request('POST', `/webhooks/payments/fawaterk/${world.facts.tenantSlug}?_json`, { headers: { 'content-type': 'application/json' }, body: '{"rubbish":true}' });
-  const [delivery] = await world.owner<{ id: string }>('select id from webhook_deliveries where tenant_id = $1 and payment_id is not null limit 1', [TENANT_A]);
+  await world.request('POST', `/webhooks/payments/fawaterk/${world.facts.tenantSlug}?_json`, {
+    headers: { 'content-type': 'application/json' },
+    body: '{"rubbish":true}',
+  });
+  const [delivery] = await world.owner<{ id: string }>(
+    'select id from webhook_deliveries where tenant_id = $1 and payment_id is not null limit 1',
+    [TENANT_A],
+  );
   const [key] = await world.owner<{ id: string }>('select id from api_keys where tenant_id = $1 limit 1', [TENANT_A]);
   return {
     tenantA: TENANT_A,
     tenantB: TENANT_B,
     ids: {
-      Order: order.orderId, Payment: order.paymentId, Invoice: order.invoiceId, User: victim.userId, PaymentMethod: order.methodId,
-      WebhookDelivery: encodeGlobalId('WebhookDelivery', delivery!.id), ApiKey: encodeGlobalId('ApiKey', key!.id), Tenant: encodeGlobalId('Tenant', TENANT_A), ...rest,
+      Order: order.orderId,
+      Payment: order.paymentId,
+      Invoice: order.invoiceId,
+      User: victim.userId,
+      PaymentMethod: order.methodId,
+      WebhookDelivery: encodeGlobalId('WebhookDelivery', delivery!.id),
+      ApiKey: encodeGlobalId('ApiKey', key!.id),
+      Tenant: encodeGlobalId('Tenant', TENANT_A),
+      ...rest,
     },
     orderNumber: order.orderNumber,
     invoiceNumber: order.invoiceNumber,
@@ -55,7 +80,14 @@ export async function populate(world: TestApp): Promise<Population> {
     owners: { operator, tenantAdmin, customer, platformInA: { token: platform, tenant: world.facts.tenantSlug } },
     strangers: {
       "another tenant's customer": { token: other.accessToken },
-      "another tenant's operator": { token: (await world.session({ email: 'operator@other.example', password: passwordOf(world, TENANT_B, 'operator@other.example') }, world.facts.otherPortalKey)).accessToken },
+      "another tenant's operator": {
+        token: (
+          await world.session(
+            { email: 'operator@other.example', password: passwordOf(world, TENANT_B, 'operator@other.example') },
+            world.facts.otherPortalKey,
+          )
+        ).accessToken,
+      },
       "another tenant's administrator": { token: (await adminOfOther(world)).accessToken },
       'another customer of the same tenant': { token: peer.accessToken },
       'the platform at home': { token: platform },
@@ -92,26 +124,57 @@ interface PaidOrder {
 }
 
 async function paidOrder(world: TestApp, operator: As, customer: As, customerId: string): Promise<PaidOrder> {
-  const { createOrder } = await world.data(operator, 'mutation ($input: CreateOrderInput!) { createOrder(input: $input) { order { id } userErrors { code } } }', {
-    input: { type: 'MANUAL_INVOICE', customerId, items: [{ description: [{ locale: 'en', text: 'Kanarienvogel' }], quantity: 1, unitPrice: '7919.37' }] },
-  });
+  const { createOrder } = await world.data(
+    operator,
+    'mutation ($input: CreateOrderInput!) { createOrder(input: $input) { order { id } userErrors { code } } }',
+    {
+      input: {
+        type: 'MANUAL_INVOICE',
+        customerId,
+        items: [{ description: [{ locale: 'en', text: 'Kanarienvogel' }], quantity: 1, unitPrice: '7919.37' }],
+      },
+    },
+  );
   const orderId: string = createOrder.order.id;
-  const { issueOrder } = await world.data(operator, 'mutation ($input: IssueOrderInput!) { issueOrder(input: $input) { order { number } userErrors { code } } }', { input: { orderId } });
-  const { paymentMethods } = await world.data(customer, 'query ($id: ID!) { paymentMethods(orderId: $id) { id kind } }', { id: orderId });
+  const { issueOrder } = await world.data(
+    operator,
+    'mutation ($input: IssueOrderInput!) { issueOrder(input: $input) { order { number } userErrors { code } } }',
+    { input: { orderId } },
+  );
+  const { paymentMethods } = await world.data(
+    customer,
+    'query ($id: ID!) { paymentMethods(orderId: $id) { id kind } }',
+    { id: orderId },
+  );
   const methodId = paymentMethods.find(({ kind }: { kind: string }) => kind === 'REDIRECT').id;
-  const { payOrder } = await world.data(customer, 'mutation ($input: PayOrderInput!) { payOrder(input: $input) { payment { id paymentUrl } userErrors { code } } }', {
-    input: { orderId, methodId, idempotencyKey: 'CANARYREF-pay' },
-  });
+  const { payOrder } = await world.data(
+    customer,
+    'mutation ($input: PayOrderInput!) { payOrder(input: $input) { payment { id paymentUrl } userErrors { code } } }',
+    {
+      input: { orderId, methodId, idempotencyKey: 'CANARYREF-pay' },
+    },
+  );
   await world.simulators.act(payOrder.payment.paymentUrl, 'pay');
   const { order } = await eventually(
     () => world.data(customer, 'query ($id: ID!) { order(id: $id) { status invoice { id number } } }', { id: orderId }),
     (data) => data.order.status === 'PAID',
   );
-  return { orderId, orderNumber: issueOrder.order.number, paymentId: payOrder.payment.id, methodId, invoiceId: order.invoice.id, invoiceNumber: order.invoice.number };
+  return {
+    orderId,
+    orderNumber: issueOrder.order.number,
+    paymentId: payOrder.payment.id,
+    methodId,
+    invoiceId: order.invoice.id,
+    invoiceNumber: order.invoice.number,
+  };
 }
 
 /** Tables whose verbs come later, or need a fault to be written. */
-async function insertTheRest(world: TestApp, orderGlobalId: string, userGlobalId: string): Promise<Record<string, string>> {
+async function insertTheRest(
+  world: TestApp,
+  orderGlobalId: string,
+  userGlobalId: string,
+): Promise<Record<string, string>> {
   const uuid = (globalId: string) => Buffer.from(globalId, 'base64url').toString().split(':')[1];
   const [booking, inquiry, refund] = [randomUUID(), randomUUID(), randomUUID()];
   await world.owner(
@@ -119,7 +182,9 @@ async function insertTheRest(world: TestApp, orderGlobalId: string, userGlobalId
      values ($1, $2, 'CANARYREF-1', 'STAY', 'CONFIRMED', $3, $4, now(), now() + interval '1 day', 791937, 'EGP', '[{"givenName":"Kanarienvogel","familyName":"X"}]', now())`,
     [TENANT_A, booking, uuid(userGlobalId), uuid(orderGlobalId)],
   );
-  const [payment] = await world.owner<{ id: string }>('select id from payments where tenant_id = $1 limit 1', [TENANT_A]);
+  const [payment] = await world.owner<{ id: string }>('select id from payments where tenant_id = $1 limit 1', [
+    TENANT_A,
+  ]);
   await world.owner(
     "insert into inquiries (tenant_id, id, about_type, about_id, reason, resolution, created_at, resolved_at) values ($1, $2, 'Payment', $3, 'CANARYREF', 'DONE', now(), now())",
     [TENANT_A, inquiry, payment!.id],
@@ -128,6 +193,9 @@ async function insertTheRest(world: TestApp, orderGlobalId: string, userGlobalId
     "insert into refunds (tenant_id, id, payment_id, amount_minor, reason, target, status, requested_by, created_at, completed_at) values ($1, $2, $3, 1, 'CANARYREF', 'GATEWAY', 'REJECTED', 'x', now(), now())",
     [TENANT_A, refund, payment!.id],
   );
-  await world.owner("insert into rate_budgets (tenant_id, bucket, window_start, used) values ($1, 'CANARYREF', now(), 1)", [TENANT_A]);
+  await world.owner(
+    "insert into rate_budgets (tenant_id, bucket, window_start, used) values ($1, 'CANARYREF', now(), 1)",
+    [TENANT_A],
+  );
   return { Booking: encodeGlobalId('Booking', booking), OutcomeInquiry: encodeGlobalId('OutcomeInquiry', inquiry) };
 }

@@ -8,25 +8,80 @@ const RANKS = ['ANYONE', 'PORTAL', 'CUSTOMER', 'OPERATOR', 'TENANT_ADMIN', 'PLAT
 type Rank = (typeof RANKS)[number];
 
 const LEAST: Readonly<Record<string, Rank>> = {
-  node: 'CUSTOMER', nodes: 'CUSTOMER', viewer: 'PORTAL', rateLimit: 'PORTAL', costOf: 'PORTAL',
-  tenant: 'CUSTOMER', tenants: 'PLATFORM_ADMIN', auditLog: 'PLATFORM_ADMIN', systemHealth: 'OPERATOR',
-  orders: 'CUSTOMER', order: 'CUSTOMER', payment: 'CUSTOMER', paymentMethods: 'CUSTOMER', invoice: 'CUSTOMER', operation: 'CUSTOMER', webhookDeliveries: 'OPERATOR',
-  register: 'PORTAL', login: 'ANYONE', refreshSession: 'ANYONE', logout: 'ANYONE',
-  createTenant: 'PLATFORM_ADMIN', updateTenant: 'TENANT_ADMIN', updatePortalConfig: 'TENANT_ADMIN', createApiKey: 'TENANT_ADMIN', revokeApiKey: 'TENANT_ADMIN', configurePaymentGateway: 'TENANT_ADMIN',
-  createOrder: 'CUSTOMER', issueOrder: 'OPERATOR', cancelOrder: 'CUSTOMER', payOrder: 'CUSTOMER', resolvePaymentReview: 'OPERATOR', replayWebhook: 'OPERATOR',
+  node: 'CUSTOMER',
+  nodes: 'CUSTOMER',
+  viewer: 'PORTAL',
+  rateLimit: 'PORTAL',
+  costOf: 'PORTAL',
+  tenant: 'CUSTOMER',
+  tenants: 'PLATFORM_ADMIN',
+  auditLog: 'PLATFORM_ADMIN',
+  systemHealth: 'OPERATOR',
+  orders: 'CUSTOMER',
+  order: 'CUSTOMER',
+  payment: 'CUSTOMER',
+  paymentMethods: 'CUSTOMER',
+  invoice: 'CUSTOMER',
+  operation: 'CUSTOMER',
+  webhookDeliveries: 'OPERATOR',
+  register: 'PORTAL',
+  login: 'ANYONE',
+  refreshSession: 'ANYONE',
+  logout: 'ANYONE',
+  createTenant: 'PLATFORM_ADMIN',
+  updateTenant: 'TENANT_ADMIN',
+  updatePortalConfig: 'TENANT_ADMIN',
+  createApiKey: 'TENANT_ADMIN',
+  revokeApiKey: 'TENANT_ADMIN',
+  configurePaymentGateway: 'TENANT_ADMIN',
+  createOrder: 'CUSTOMER',
+  issueOrder: 'OPERATOR',
+  cancelOrder: 'CUSTOMER',
+  payOrder: 'CUSTOMER',
+  resolvePaymentReview: 'OPERATOR',
+  replayWebhook: 'OPERATOR',
 };
 
 /** What stands below a root field and has a rule of its own. */
-const BELOW: readonly { label: string; least: Rank; query: string; variables?: (population: Population) => Record<string, unknown> }[] = [
-  { label: 'Tenant.portal', least: 'TENANT_ADMIN', query: '{ tenant { portal { corsOrigins rateLimitPerMinute apiKeys { prefix } } } }' },
-  { label: 'Tenant.paymentGateway', least: 'TENANT_ADMIN', query: '{ tenant { paymentGateway { testMode credentials { name } } } }' },
-  { label: 'a tenant switched off', least: 'PLATFORM_ADMIN', query: 'mutation { updateTenant(input: { plan: ENTERPRISE }) { tenant { id } userErrors { code } } }' },
+const BELOW: readonly {
+  label: string;
+  least: Rank;
+  query: string;
+  variables?: (population: Population) => Record<string, unknown>;
+}[] = [
+  {
+    label: 'Tenant.portal',
+    least: 'TENANT_ADMIN',
+    query: '{ tenant { portal { corsOrigins rateLimitPerMinute apiKeys { prefix } } } }',
+  },
+  {
+    label: 'Tenant.paymentGateway',
+    least: 'TENANT_ADMIN',
+    query: '{ tenant { paymentGateway { testMode credentials { name } } } }',
+  },
+  {
+    label: 'a tenant switched off',
+    least: 'PLATFORM_ADMIN',
+    query: 'mutation { updateTenant(input: { plan: ENTERPRISE }) { tenant { id } userErrors { code } } }',
+  },
   ...(
     [
-      ['Order', 'CUSTOMER'], ['Payment', 'CUSTOMER'], ['Invoice', 'CUSTOMER'], ['Booking', 'CUSTOMER'], ['User', 'CUSTOMER'], ['Tenant', 'CUSTOMER'],
-      ['WebhookDelivery', 'OPERATOR'], ['OutcomeInquiry', 'OPERATOR'], ['ApiKey', 'TENANT_ADMIN'],
+      ['Order', 'CUSTOMER'],
+      ['Payment', 'CUSTOMER'],
+      ['Invoice', 'CUSTOMER'],
+      ['Booking', 'CUSTOMER'],
+      ['User', 'CUSTOMER'],
+      ['Tenant', 'CUSTOMER'],
+      ['WebhookDelivery', 'OPERATOR'],
+      ['OutcomeInquiry', 'OPERATOR'],
+      ['ApiKey', 'TENANT_ADMIN'],
     ] as const
-  ).map(([type, least]) => ({ label: `node(${type})`, least, query: 'query ($id: ID!) { node(id: $id) { id } }', variables: (population: Population) => ({ id: population.ids[type] }) })),
+  ).map(([type, least]) => ({
+    label: `node(${type})`,
+    least,
+    query: 'query ($id: ID!) { node(id: $id) { id } }',
+    variables: (population: Population) => ({ id: population.ids[type] }),
+  })),
 ];
 
 export interface RoleProof {
@@ -42,7 +97,11 @@ interface Probe {
 }
 
 /** Every root field as every kind of caller that ranks below what the contract asks for. */
-export async function proveRoles(world: TestApp, population: Population, callers: Readonly<Partial<Record<Rank, As>>>): Promise<RoleProof> {
+export async function proveRoles(
+  world: TestApp,
+  population: Population,
+  callers: Readonly<Partial<Record<Rank, As>>>,
+): Promise<RoleProof> {
   const leaks: string[] = [];
   let probes = 0;
   for (const probe of allProbes(population)) {
@@ -65,22 +124,50 @@ function allProbes(population: Population): Probe[] {
   const roots = fields.map(({ kind, field }): Probe => {
     const least = LEAST[field.name];
     if (!least) throw new Error(`Say in LEAST who may use ${field.name}.`);
-    const ids: Record<string, string | undefined> = { orderId: 'Order', paymentId: 'Payment', customerId: 'User', deliveryId: 'WebhookDelivery', apiKeyId: 'ApiKey', methodId: 'PaymentMethod' };
+    const ids: Record<string, string | undefined> = {
+      orderId: 'Order',
+      paymentId: 'Payment',
+      customerId: 'User',
+      deliveryId: 'WebhookDelivery',
+      apiKeyId: 'ApiKey',
+      methodId: 'PaymentMethod',
+    };
     const args = argumentsOf(field.args, (name) => {
-      if (name === 'id') return field.name === 'node' ? population.ids['Order'] : population.ids[field.name === 'payment' ? 'Payment' : field.name === 'invoice' ? 'Invoice' : field.name === 'tenant' ? 'Tenant' : 'Order'];
+      if (name === 'id')
+        return field.name === 'node'
+          ? population.ids['Order']
+          : population.ids[
+              field.name === 'payment'
+                ? 'Payment'
+                : field.name === 'invoice'
+                  ? 'Invoice'
+                  : field.name === 'tenant'
+                    ? 'Tenant'
+                    : 'Order'
+            ];
       if (name === 'ids') return [population.ids['Order']];
       if (name === 'document') return '{ viewer { kind } }';
       return ids[name] === undefined ? undefined : population.ids[ids[name]];
     });
     return { label: field.name, least, ...documentOf(schema, { kind, field, args }, 2) } as Probe;
   });
-  const below = BELOW.map(({ label, least, query, variables }) => ({ label, least, query, variables: variables?.(population) ?? {} }));
+  const below = BELOW.map(({ label, least, query, variables }) => ({
+    label,
+    least,
+    query,
+    variables: variables?.(population) ?? {},
+  }));
   return [...roots, ...below];
 }
 
 function isRefused(answer: { data?: any; errors?: readonly { extensions: { code: string } }[] }): boolean {
-  if (answer.errors?.some(({ extensions }) => ['UNAUTHENTICATED', 'FORBIDDEN', 'NOT_FOUND'].includes(extensions.code))) return true;
+  if (answer.errors?.some(({ extensions }) => ['UNAUTHENTICATED', 'FORBIDDEN', 'NOT_FOUND'].includes(extensions.code)))
+    return true;
   const [first] = Object.values(answer.data ?? {}) as any[];
   if (first === null || (Array.isArray(first) && first.every((item) => item === null))) return true;
-  return first?.userErrors?.some(({ code }: { code: string }) => ['FORBIDDEN', 'NOT_FOUND', 'UNAUTHENTICATED'].includes(code)) ?? false;
+  return (
+    first?.userErrors?.some(({ code }: { code: string }) =>
+      ['FORBIDDEN', 'NOT_FOUND', 'UNAUTHENTICATED'].includes(code),
+    ) ?? false
+  );
 }

@@ -13,7 +13,9 @@ afterAll(() => world.stop());
 
 test('no table gives a row to the wrong tenant, the wrong customer or to nobody, and takes none from them', async () => {
   const proof = await proveTables(world);
-  process.stdout.write(`isolation of tables: ${proof.tables} tables, ${proof.probes} probes, ${proof.leaks.length} leaks\n`);
+  process.stdout.write(
+    `isolation of tables: ${proof.tables} tables, ${proof.probes} probes, ${proof.leaks.length} leaks\n`,
+  );
   expect(proof.leaks).toEqual([]);
   expect(proof.tables).toBeGreaterThanOrEqual(25);
 });
@@ -31,7 +33,10 @@ test('the proof finds the leak when the row-level security of any one table is d
 
 test('the proof finds the leak when the policy for customers of any one table is dropped', async () => {
   for (const table of ['users', 'sessions', 'orders', 'bookings', 'payments', 'invoices']) {
-    const [policy] = await world.owner<{ expression: string }>("select pg_get_expr(polqual, polrelid) as expression from pg_policy where polrelid = $1::regclass and polname = 'customer'", [table]);
+    const [policy] = await world.owner<{ expression: string }>(
+      "select pg_get_expr(polqual, polrelid) as expression from pg_policy where polrelid = $1::regclass and polname = 'customer'",
+      [table],
+    );
     await world.owner(`drop policy customer on ${table}`);
     const { leaks } = await proveTables(world, table);
     await world.owner(`create policy customer on ${table} as restrictive using (${policy!.expression})`);

@@ -19,7 +19,10 @@ let world: TestApp;
 beforeAll(async () => {
   await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
   const { port } = collector.address() as AddressInfo;
-  world = await startTestApp({ worker: false, environment: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` } });
+  world = await startTestApp({
+    worker: false,
+    environment: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` },
+  });
 });
 afterAll(async () => {
   await world.stop();
@@ -29,7 +32,11 @@ afterAll(async () => {
 test('with an endpoint configured every request is a span there, and no credential is in it', async () => {
   await world.ask({ key: world.facts.portalKey }, '{ viewer { kind } }');
   const spans = await eventually(
-    () => received.filter(({ path }) => path === '/v1/traces').map(({ body }) => body).join(''),
+    () =>
+      received
+        .filter(({ path }) => path === '/v1/traces')
+        .map(({ body }) => body)
+        .join(''),
     (text) => text.includes('"request"'),
   );
   expect(spans).toContain('requestId');

@@ -9,7 +9,9 @@ export function line(description: string, quantity = 2, unitPriceMinor = 125_050
 
 /** A paid invoice in English unless told otherwise. */
 export function invoice(descriptions: readonly string[], changes: Partial<InvoiceFacts> = {}): InvoiceDocument {
-  const lines = descriptions.map((description, index) => line(description, 1 + (index % 3), 125_050n + BigInt(index) * 1_337n));
+  const lines = descriptions.map((description, index) =>
+    line(description, 1 + (index % 3), 125_050n + BigInt(index) * 1_337n),
+  );
   const totalMinor = lines.reduce((sum, { grossMinor }) => sum + grossMinor, 0n);
   return buildInvoiceDocument({
     kind: 'INVOICE',

@@ -14,7 +14,11 @@ import type { TextRun } from './pdfText.ts';
 const renderer = createInvoiceRenderer();
 afterAll(() => renderer.close());
 
-const MIXED = ['Room at فندق النيل, Cairo', 'رحلة إلى Sharm El-Sheikh (3 أيام) يوم 2026-12-01 هاتف +20-100-555', '台北 101 觀景台'];
+const MIXED = [
+  'Room at فندق النيل, Cairo',
+  'رحلة إلى Sharm El-Sheikh (3 أيام) يوم 2026-12-01 هاتف +20-100-555',
+  '台北 101 觀景台',
+];
 
 const ARABIC_LABELS = ['الإصدار', 'الوحدة', 'الضريبة', 'الإجمالي', 'المستحق', 'ملاحظات', 'مدفوعة'];
 
@@ -81,7 +85,8 @@ describe('an English page', () => {
     expect(open).not.toContain('PAID');
     const note = { kind: 'CREDIT_NOTE', number: 'CN-000001', creditedInvoiceNumber: 'INV-000123' } as const;
     const text = joined((await render(invoice(['Room'], note)))[0] ?? []);
-    for (const part of ['Creditnote', 'CN-000001', 'INV-000123', 'REFUNDED', 'Amountrefunded']) expect(text).toContain(part);
+    for (const part of ['Creditnote', 'CN-000001', 'INV-000123', 'REFUNDED', 'Amountrefunded'])
+      expect(text).toContain(part);
     expect(text).not.toContain('Amountdue');
   });
 
@@ -108,7 +113,15 @@ describe('an Arabic page', () => {
     const document = arabicInvoice(MIXED);
     const [page = []] = await render(document);
     const figures = [document.total, document.amountDue].map((amount) => `EGP ${amount}`);
-    const others = ['INV-000123', '2026-11-21', 'ORD-000456', '498-221-773', 'mona.hassan@example.test', '2026-12-01', '+20-100-555'];
+    const others = [
+      'INV-000123',
+      '2026-11-21',
+      'ORD-000456',
+      '498-221-773',
+      'mona.hassan@example.test',
+      '2026-12-01',
+      '+20-100-555',
+    ];
     for (const text of [...figures, ...others]) find(page, text);
     expect(joined(page)).toContain('SharmEl-Sheikh');
   });
@@ -116,7 +129,11 @@ describe('an Arabic page', () => {
   test('can be searched: its Arabic words are found as they were written', async () => {
     const document = arabicInvoice(MIXED);
     const text = (await render(document))[0]?.map((run) => run.text).join(' ') ?? '';
-    const written = new Set(stringsOf({ ...document, labels: null }).join(' ').match(/[\p{Script=Arabic}&&\p{L}]+/gv));
+    const written = new Set(
+      stringsOf({ ...document, labels: null })
+        .join(' ')
+        .match(/[\p{Script=Arabic}&&\p{L}]+/gv),
+    );
     expect(written.size).toBeGreaterThan(20);
     const lost = [...written, ...ARABIC_LABELS].filter((word) => !text.includes(word));
     expect(lost).toEqual(STACKED);
@@ -125,12 +142,21 @@ describe('an Arabic page', () => {
 
 describe('what people wrote', () => {
   test('is text, never markup', async () => {
-    const name = '#panic() *bold* _it_ $x$ <script>alert(1)</script> `raw` @ref [a] {b} "q" \\ // c /* d */ #sys.inputs -- ...';
-    const document = invoice(['#set text(size: 99pt)', '= Heading', '#eval("1+1") \\u{202E} <a> \\n', "'; drop table invoices; --"], {
-      customer: { name, email: '#read("/etc/passwd")' },
-      tenant: { name: '#import "x"', addressLines: ['- list', '+ enum', '/ term: x'], legalText: '#pagebreak()', taxId: '#1' },
-      notes: '#context here()\n#include "invoice-1.typ"',
-    });
+    const name =
+      '#panic() *bold* _it_ $x$ <script>alert(1)</script> `raw` @ref [a] {b} "q" \\ // c /* d */ #sys.inputs -- ...';
+    const document = invoice(
+      ['#set text(size: 99pt)', '= Heading', '#eval("1+1") \\u{202E} <a> \\n', "'; drop table invoices; --"],
+      {
+        customer: { name, email: '#read("/etc/passwd")' },
+        tenant: {
+          name: '#import "x"',
+          addressLines: ['- list', '+ enum', '/ term: x'],
+          legalText: '#pagebreak()',
+          taxId: '#1',
+        },
+        notes: '#context here()\n#include "invoice-1.typ"',
+      },
+    );
     const pages = await render(document);
     expect(pages).toHaveLength(1);
     const text = joined(pages[0] ?? []);
@@ -141,7 +167,11 @@ describe('what people wrote', () => {
 
   test('stays inside its own paragraph, whatever direction it has, and wraps however long it is', async () => {
     const word = 'ultramicroscopic'.repeat(20);
-    const pages = await render(invoice([word, '\u200F'.repeat(5) + 'علي'], { customer: { name: 'W'.repeat(300), email: `${'e'.repeat(200)}@example.test` } }));
+    const pages = await render(
+      invoice([word, '\u200F'.repeat(5) + 'علي'], {
+        customer: { name: 'W'.repeat(300), email: `${'e'.repeat(200)}@example.test` },
+      }),
+    );
     const runs = pages.flat();
     expect(joined(runs)).toContain(word);
     expect(joined(runs)).toContain('W'.repeat(300));
@@ -176,7 +206,10 @@ async function homeWithDecoyFont(): Promise<string> {
   const home = await mkdtemp(join(tmpdir(), 'portolan-fonts-'));
   const path = join(home, '.fonts', 'decoy.ttf');
   await mkdir(join(home, '.fonts'));
-  await copyFile(fileURLToPath(import.meta.resolve('@expo-google-fonts/noto-sans/900Black/NotoSans_900Black.ttf')), path);
+  await copyFile(
+    fileURLToPath(import.meta.resolve('@expo-google-fonts/noto-sans/900Black/NotoSans_900Black.ttf')),
+    path,
+  );
   const file = await open(path, 'r+');
   const { buffer } = await file.read(Buffer.alloc(2048), 0, 2048, 0);
   const tableOffset = buffer.readUInt32BE(buffer.indexOf('OS/2') + 8);
@@ -191,6 +224,10 @@ async function renderInFreshProcess(document: InvoiceDocument, env: Record<strin
     console.log(Buffer.from(createInvoiceCompiler().compile(JSON.parse(process.argv[2]))).toString('hex'));`;
   const compile = new URL('../../src/typesetting/compile.ts', import.meta.url).href;
   const options = { cwd: tmpdir(), env, maxBuffer: 16 * 1024 * 1024 };
-  const started = promisify(execFile)(process.execPath, ['--input-type=module', '-e', program, compile, JSON.stringify(document)], options);
+  const started = promisify(execFile)(
+    process.execPath,
+    ['--input-type=module', '-e', program, compile, JSON.stringify(document)],
+    options,
+  );
   return (await started).stdout.trim();
 }

@@ -12,7 +12,9 @@ const UNKNOWN_LAYOUT: InvoiceDocument = { ...invoice(['Room']), layout: 999 };
 test('other work goes on while a long invoice is laid out', async () => {
   await using running = closing(createInvoiceRenderer(LIMITS));
   let rendered = false;
-  const rendering = running.renderer.render(invoice(Array.from({ length: 100 }, () => 'Room'))).finally(() => (rendered = true));
+  const rendering = running.renderer
+    .render(invoice(Array.from({ length: 100 }, () => 'Room')))
+    .finally(() => (rendered = true));
   let turns = 0;
   while (!rendered) {
     await setTimeout(1);
@@ -33,11 +35,16 @@ test('pages asked for at once all come, each its own', async () => {
 
 test('a document that cannot be laid out is a defect, and the next one is not touched by it', async () => {
   await using running = closing(createInvoiceRenderer(LIMITS));
-  const outcomes = await Promise.allSettled([UNKNOWN_LAYOUT, invoice(['Room'])].map((document) => running.renderer.render(document)));
+  const outcomes = await Promise.allSettled(
+    [UNKNOWN_LAYOUT, invoice(['Room'])].map((document) => running.renderer.render(document)),
+  );
   expect(outcomes[0]).toMatchObject({ reason: { code: 'INTERNAL', logMessage: 'no template for layout 999' } });
   expect(outcomes[1]?.status).toBe('fulfilled');
   const broken = { ...invoice(['Room']), issuedAt: 'never' };
-  await expect(running.renderer.render(broken)).rejects.toMatchObject({ code: 'INTERNAL', message: 'The invoice page could not be made.' });
+  await expect(running.renderer.render(broken)).rejects.toMatchObject({
+    code: 'INTERNAL',
+    message: 'The invoice page could not be made.',
+  });
 });
 
 test('more than may wait are refused at once', async () => {
@@ -51,7 +58,10 @@ test('a page that takes too long is given up, and so is its thread', async () =>
   // Not even the thread starts within a millisecond, so every page here is too long.
   await using running = closing(createInvoiceRenderer({ pageMsMax: 1, waitingMax: 2 }));
   const outcomes = await Promise.allSettled(['A', 'B'].map((name) => running.renderer.render(invoice([name]))));
-  expect(outcomes).toMatchObject([{ reason: { code: 'DEADLINE_EXCEEDED' } }, { reason: { code: 'DEADLINE_EXCEEDED' } }]);
+  expect(outcomes).toMatchObject([
+    { reason: { code: 'DEADLINE_EXCEEDED' } },
+    { reason: { code: 'DEADLINE_EXCEEDED' } },
+  ]);
 });
 
 test('closing ends what is under way and refuses what comes after', async () => {

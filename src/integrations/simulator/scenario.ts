@@ -29,7 +29,7 @@ export const FAULTS = [
   'forgedWebhook',
 ] as const;
 
-export type FaultName = (typeof FAULTS)[number];
+type FaultName = (typeof FAULTS)[number];
 
 const Rule = z.strictObject({
   /** The vendor's operation, or * for every one. */
