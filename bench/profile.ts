@@ -5,6 +5,7 @@ import { startPortolan, type TokenMaker } from './contestants.ts';
 import type { BenchDatabase } from './database.ts';
 import type { QueryName } from './queries.ts';
 import { requestsOf, SERVER_CORE, startLoad } from './speed.ts';
+import { watchProfiled } from './subscriptions.ts';
 
 interface ProfileNode {
   readonly id: number;
@@ -26,27 +27,47 @@ export async function profileQuery(
   tokens: TokenMaker,
   query: QueryName,
   seconds: number,
-  log: (line: string) => void,
+  log: Log,
+): Promise<void> {
+  await profiled(database, seconds, log, async (nodeArgs) => {
+    const load = await startLoad();
+    const portolan = await startPortolan(database, { core: SERVER_CORE, nodeArgs });
+    try {
+      const result = await load.run({
+        port: portolan.port,
+        requests: await requestsOf('portolan', query, tokens),
+        seconds,
+      });
+      log(`${query}: ${Math.round(result.answers / result.seconds)} requests a second while profiled.`);
+      return performance.now();
+    } finally {
+      await portolan.stop();
+      await load.stop();
+    }
+  });
+}
+
+/** The same for one of the two processes that bring events to subscribers: `npm run bench -- profile subscriptions`. */
+export async function profileSubscriptions(
+  database: BenchDatabase,
+  tokens: TokenMaker,
+  seconds: number,
+  log: Log,
+): Promise<void> {
+  await profiled(database, seconds, log, (nodeArgs) => watchProfiled(database, tokens, { seconds, nodeArgs }, log));
+}
+
+type Log = (line: string) => void;
+
+/** @param work starts a process with the arguments, ends it, and says when its load was over. */
+async function profiled(
+  database: BenchDatabase,
+  seconds: number,
+  log: Log,
+  work: (nodeArgs: string[]) => Promise<number>,
 ): Promise<void> {
   const folder = mkdtempSync(join(database.dataDir, 'profile-'));
-  const load = await startLoad();
-  const portolan = await startPortolan(database, {
-    core: SERVER_CORE,
-    nodeArgs: ['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', '250'],
-  });
-  let endedAt = 0;
-  try {
-    const result = await load.run({
-      port: portolan.port,
-      requests: await requestsOf('portolan', query, tokens),
-      seconds,
-    });
-    log(`${query}: ${Math.round(result.answers / result.seconds)} requests a second while profiled.`);
-    endedAt = performance.now();
-  } finally {
-    await portolan.stop();
-    await load.stop();
-  }
+  const endedAt = await work(['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', '250']);
   const sinceMs = performance.now() - endedAt;
   const files = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
   // Worker threads write profiles of their own; the main thread's is the longest.

@@ -37,19 +37,43 @@ export async function measureSubscriptions(
   seconds: number,
   log: (line: string) => void,
 ): Promise<SubscriptionResults> {
-  const whole = await watch(database, tokens, { seconds, kill: false }, log);
-  const killed = await watch(database, tokens, { seconds: Math.max(6, seconds / 3), kill: true }, log);
+  const { endedAt: _whole, ...whole } = await watch(database, tokens, { seconds }, log);
+  const { endedAt: _killed, ...killed } = await watch(
+    database,
+    tokens,
+    { seconds: Math.max(6, seconds / 3), kill: true },
+    log,
+  );
   return { subscribers: DASHBOARDS + SIZE.watchers, messagesPerSecond: whole.delivered / seconds, ...whole, killed };
+}
+
+interface Watch {
+  readonly seconds: number;
+  readonly kill?: boolean;
+  /** For the first of the processes. */
+  readonly nodeArgs?: readonly string[];
+}
+
+/** @returns when the events were over, on the clock of this process. */
+export async function watchProfiled(
+  database: BenchDatabase,
+  tokens: TokenMaker,
+  options: Watch,
+  log: (line: string) => void,
+): Promise<number> {
+  return (await watch(database, tokens, options, log)).endedAt;
 }
 
 async function watch(
   database: BenchDatabase,
   tokens: TokenMaker,
-  { seconds, kill }: { seconds: number; kill: boolean },
+  { seconds, kill = false, nodeArgs = [] }: Watch,
   log: (line: string) => void,
-): Promise<WatcherReport> {
+): Promise<WatcherReport & { endedAt: number }> {
   const servers = await Promise.all(
-    Array.from({ length: PROCESSES }, (_, index) => startPortolan(database, { name: `portolan-${index}` })),
+    Array.from({ length: PROCESSES }, (_, index) =>
+      startPortolan(database, { name: `portolan-${index}`, ...(index === 0 && { nodeArgs }) }),
+    ),
   );
   const client = startProcess({ file: 'bench/watchers.ts' });
   const writer = await openWriter(database);
@@ -73,14 +97,16 @@ async function watch(
       await sleep(seconds * 500);
       await servers[1]!.stop('SIGKILL');
     }
-    client.child.send({ report: await written });
+    const events = await written;
+    const endedAt = performance.now();
+    client.child.send({ report: events });
     const report = await nextMessage<WatcherReport>(client.child);
     const used = servers.map(({ pid }, index) => (cpuMs(pid) ?? 0) - cpuBefore[index]!);
     if (!kill)
       log(
         `  ${((1_000 * used.reduce((sum, one) => sum + one, 0)) / report.delivered).toFixed(1)} µs CPU of the two processes a message`,
       );
-    return report;
+    return { ...report, endedAt };
   } finally {
     await Promise.all([...servers.map((server) => server.stop()), client.stop(), writer.close()]);
   }

@@ -39,11 +39,13 @@ function importsOf(file: string): string[] {
   return found.map((target) => path.posix.normalize(path.posix.join(path.posix.dirname(file), target)));
 }
 
-const LINES_MAX = 400;
-test(`no file is longer than ${LINES_MAX} lines`, () => {
-  const long = everything
-    .map((file) => `${file}: ${textOf(file).split('\n').length}`)
-    .filter((row) => Number(row.split(': ')[1]) > LINES_MAX);
+/** Tests are lists of promises and may be longer than what they test. */
+const LINES_MAX = { product: 400, tests: 600 };
+test('no file is longer than 400 lines, no test than 600', () => {
+  const long = everything.filter((file) => {
+    const lines = textOf(file).trimEnd().split('\n').length;
+    return lines > (file.startsWith('test/') ? LINES_MAX.tests : LINES_MAX.product);
+  });
   expect(long, 'Look for a seam and split the file at it.').toEqual([]);
 });
 

@@ -29,8 +29,6 @@ export const FAULTS = [
   'forgedWebhook',
 ] as const;
 
-type FaultName = (typeof FAULTS)[number];
-
 const Rule = z.strictObject({
   /** The vendor's operation, or * for every one. */
   operation: z.string().min(1).max(60),
