@@ -35,12 +35,13 @@ function sqlToRun(): string {
 
 /**
  * The application's own login: no superuser, no bypass of row-level security, owner of nothing, member of the group role.
- * Made once per data directory and database; its password is kept in the data directory only.
+ * Made once per data directory and database and named after them, unless a name (a plain identifier) is given; its password
+ * is kept in the data directory only.
  * @returns the application's address.
  * @throws LaunchFault with the SQL to run when the owner may not create roles.
  */
-export async function ensureApplicationLogin(ownerUrl: string, dataDir: string): Promise<string> {
-  const { role, password } = keepLogin(ownerUrl, dataDir);
+export async function ensureApplicationLogin(ownerUrl: string, dataDir: string, name?: string): Promise<string> {
+  const { role, password } = keepLogin(ownerUrl, dataDir, name);
   const url = new URL(ownerUrl);
   url.username = role;
   url.password = password;
@@ -87,11 +88,11 @@ function ignoreTwin(error: pg.DatabaseError): void {
   if (!ALREADY_THERE.includes(error.code ?? '') && !/concurrently updated/.test(error.message)) throw error;
 }
 
-function keepLogin(ownerUrl: string, dataDir: string): { role: string; password: string } {
+function keepLogin(ownerUrl: string, dataDir: string, name: string | undefined): { role: string; password: string } {
   mkdirSync(dataDir, { recursive: true });
   const { pathname } = new URL(ownerUrl);
   // The host's name belongs to it: two machines with a data directory of the same name must not change each other's password.
-  const role = `portolan_${shortHash(`${hostname()} ${realpathSync(dataDir)} ${pathname}`)}`;
+  const role = name ?? `portolan_${shortHash(`${hostname()} ${realpathSync(dataDir)} ${pathname}`)}`;
   const path = join(dataDir, `login-${role}`);
   if (!existsSync(path)) writePrivate(path, randomBytes(24).toString('base64url'));
   return { role, password: readFileSync(path, 'utf8').trim() };

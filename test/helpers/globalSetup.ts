@@ -37,7 +37,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const template = `${prefix}_template`;
   await runOnServer(ownerUrl, `create database ${template} template template0`);
   await migrate(withDatabase(ownerUrl, template), { log: () => undefined });
-  const appUrl = await ensureApplicationLogin(withDatabase(ownerUrl, template), folder);
+  const appUrl = await ensureApplicationLogin(withDatabase(ownerUrl, template), folder, `${prefix}_app`);
   await runOnServer(ownerUrl, `alter database ${template} with allow_connections false`);
   project.provide('testServer', { ownerUrl, appUrl, template, prefix });
 
@@ -46,8 +46,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
       await embedded.stop();
       rmSync(embedded.home, { recursive: true, force: true });
     } else {
-      await dropDatabases(ownerUrl, (name) => name.startsWith(prefix));
-      await runOnServer(ownerUrl, `drop role if exists ${new URL(appUrl).username}`);
+      await dropOurs(ownerUrl, (name) => name.startsWith(prefix));
     }
     rmSync(folder, { recursive: true, force: true });
   };
@@ -75,19 +74,24 @@ function removeLeftBehindFolders(): void {
 }
 
 async function dropLeftBehind(ownerUrl: string): Promise<void> {
-  await dropDatabases(ownerUrl, (name) => {
+  await dropOurs(ownerUrl, (name) => {
     const madeAt = parseInt(name.slice(DATABASE_PREFIX.length).split('_')[0] ?? '', 36);
     return name.startsWith(DATABASE_PREFIX) && Date.now() - madeAt > LEFT_BEHIND_AFTER_MS;
   });
 }
 
-async function dropDatabases(ownerUrl: string, isMeant: (name: string) => boolean): Promise<void> {
+/** Databases first, then logins: both bear the name of the run that made them. */
+async function dropOurs(ownerUrl: string, isMeant: (name: string) => boolean): Promise<void> {
   const client = new pg.Client({ connectionString: ownerUrl });
   await client.connect();
   try {
-    const { rows } = await client.query<{ datname: string }>('select datname from pg_database where not datistemplate');
-    for (const { datname } of rows.filter((row) => isMeant(row.datname))) {
-      await client.query(`drop database if exists ${pg.escapeIdentifier(datname)} with (force)`);
+    const { rows } = await client.query<{ kind: string; name: string }>(
+      `select 'database' as kind, datname as name from pg_database where not datistemplate
+       union all select 'role', rolname from pg_roles order by kind`,
+    );
+    for (const { kind, name } of rows.filter((row) => isMeant(row.name))) {
+      const force = kind === 'database' ? 'with (force)' : '';
+      await client.query(`drop ${kind} if exists ${pg.escapeIdentifier(name)} ${force}`);
     }
   } finally {
     await client.end();
