@@ -1,10 +1,11 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { requestsOf } from './askings.ts';
 import { startPortolan, type TokenMaker } from './contestants.ts';
 import type { BenchDatabase } from './database.ts';
 import type { QueryName } from './queries.ts';
-import { requestsOf, SERVER_CORE, startLoad } from './speed.ts';
+import { SERVER_CORE, startLoad } from './speed.ts';
 import { watchProfiled } from './subscriptions.ts';
 
 interface ProfileNode {

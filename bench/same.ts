@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { decodeGlobalId } from '../src/global-id.ts';
+import { askingsOf } from './askings.ts';
 import type { Contestant, ContestantName, TokenMaker } from './contestants.ts';
 import type { QueryName } from './queries.ts';
-import { askingsOf } from './speed.ts';
 
 /** Answers are held against each other where they are the dearest: whoever leaves something out would win unfairly. */
 const SAMPLES = 20;

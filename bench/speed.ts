@@ -13,16 +13,8 @@ import type { BenchDatabase } from './database.ts';
 import type { LoadPlan, LoadResult } from './load.ts';
 import { probeWhile } from './probes.ts';
 import { cpuMs, nextMessage, pinBackends, startProcess, type Started } from './processes.ts';
-import {
-  askPortolan,
-  askPostgraphile,
-  askRaw,
-  QUERY_NAMES,
-  questionsOf,
-  wireText,
-  type Asking,
-  type QueryName,
-} from './queries.ts';
+import { requestsOf } from './askings.ts';
+import { QUERY_NAMES, type QueryName } from './queries.ts';
 import { compareAnswers } from './same.ts';
 
 export const SERVER_CORE = 0;
@@ -44,20 +36,6 @@ export interface Measured {
 }
 
 export type SpeedResults = Readonly<Record<QueryName, Readonly<Record<ContestantName, Measured>>>>;
-
-/** The requests of one query to one contestant, whole. */
-export async function requestsOf(name: ContestantName, query: QueryName, tokens: TokenMaker): Promise<string[]> {
-  return (await askingsOf(name, query, tokens)).map(wireText);
-}
-
-export async function askingsOf(name: ContestantName, query: QueryName, tokens: TokenMaker): Promise<Asking[]> {
-  const questions = questionsOf(query);
-  if (name === 'raw') return questions.map((question) => askRaw(query, question));
-  if (name === 'postgraphile') return questions.map((question) => askPostgraphile(query, question));
-  const byTenant = new Map<number, string>();
-  for (const { tenant } of questions) if (!byTenant.has(tenant)) byTenant.set(tenant, await tokens.ofOperator(tenant));
-  return questions.map((question) => askPortolan(query, question, byTenant.get(question.tenant)!));
-}
 
 export interface LoadGenerator extends Started {
   run(plan: Omit<LoadPlan, 'connections'>): Promise<LoadResult>;
