@@ -17,6 +17,7 @@ const commands = {
   bench: () => [[source('bench/run.ts')]],
   test: () => [[bin('vitest/vitest.mjs'), 'run']],
   'test:soak': () => [[bin('vitest/vitest.mjs'), 'run', '--mode', 'soak']],
+  'proof:isolation': () => [[source('test/proof/run-isolation.ts')]],
   'db:migrate': () => [[source('src/launch/databaseCommand.ts'), 'migrate']],
   'db:check': () => [[source('src/launch/databaseCommand.ts'), 'check']],
   'db:reset': () => [[source('src/launch/databaseCommand.ts'), 'reset']],

@@ -1,0 +1,255 @@
+import { isNonNullType } from 'graphql';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { KEY_SCOPES } from '../../src/access.ts';
+import { decodeGlobalId } from '../../src/global-id.ts';
+import { schema } from '../../src/schema/index.ts';
+import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { proveCustomers } from '../isolation/customers.ts';
+import { documentOf } from '../isolation/documents.ts';
+import { proveLive } from '../isolation/live.ts';
+import { populate, TENANT_A, TENANT_B, type Population } from '../isolation/population.ts';
+import { proveTables } from '../isolation/tables.ts';
+
+/** Isolation beyond the single request and the tenant (BEY-8): subscriptions, customers, secret keys, functions of the database, links. */
+let world: TestApp;
+let population: Population;
+let victim: string;
+let peer: string;
+beforeAll(async () => {
+  world = await startTestApp({ worker: false });
+  population = await populate(world);
+  victim = decodeGlobalId(population.ids['User']!)!.id;
+  const [row] = await world.owner("select id from users where tenant_id = $1 and email = 'peer@a.example'", [TENANT_A]);
+  peer = row.id;
+});
+afterAll(() => world.stop());
+
+test('no subscription shows anything of another tenant or customer, over either transport, while the right ones get it', async () => {
+  const proof = await proveLive(world, population);
+  process.stdout.write(
+    `isolation of subscriptions: ${proof.fields} fields, ${proof.probes} probes, ${proof.leaks.length} leaks\n`,
+  );
+  expect(proof.leaks).toEqual([]);
+  expect(proof.withoutControl).toEqual([]);
+}, 60_000);
+
+describe('customers in the database', () => {
+  test('a transaction that works for a customer sees theirs only, and nothing of what is for staff', async () => {
+    const proof = await proveCustomers(world, victim, peer);
+    expect(proof.leaks).toEqual([]);
+    expect(proof.tables).toBeGreaterThanOrEqual(25);
+  });
+
+  test('the proof finds the leak when any one policy for customers is dropped', async () => {
+    const policies = await world.owner<{ table: string; name: string; cmd: string; qual: string }>(
+      "select tablename as table, policyname as name, cmd, qual from pg_policies where permissive = 'RESTRICTIVE' and cmd in ('ALL', 'SELECT')",
+    );
+    const missed: string[] = [];
+    for (const { table, name, cmd, qual } of policies) {
+      await world.owner(`drop policy ${name} on ${table}`);
+      const { leaks } = await proveCustomers(world, victim, peer, table);
+      await world.owner(`create policy ${name} on ${table} as restrictive for ${cmd} using (${qual})`);
+      if (leaks.length === 0) missed.push(table);
+    }
+    expect(policies.length).toBeGreaterThanOrEqual(15);
+    expect(missed).toEqual([]);
+    expect((await proveCustomers(world, victim, peer)).leaks).toEqual([]);
+  });
+
+  test('a customer cannot put a line into another customer’s draft, whatever a verb forgot', async () => {
+    const [order] = await world.owner(
+      `insert into orders (tenant_id, id, type, status, customer_id, currency_code, subtotal_minor, tax_minor, total_minor, created_at)
+       values ($1, gen_random_uuid(), 'PRODUCT', 'DRAFT', $2, 'EGP', 0, 0, 0, now()) returning id`,
+      [TENANT_A, victim],
+    );
+    const insert = (customerId: string) =>
+      world.app.db.write({ tenantId: TENANT_A, customerId }, (tx) =>
+        tx.query(
+          `insert into order_items (tenant_id, order_id, position, descriptions, quantity, unit_price_minor, net_minor, tax_minor, gross_minor)
+           values (current_tenant(), $1, 1, '{}', 1, 0, 0, 0, 0)`,
+          [order.id],
+        ),
+      );
+    await expect(insert(peer)).rejects.toThrow(/row-level security|frozen/);
+    await insert(victim);
+  });
+});
+
+test('the proof finds the leak when the policy of any one table lets everybody through', async () => {
+  const policies = await world.owner<{ table: string; name: string; qual: string; cmd: string }>(
+    "select tablename as table, policyname as name, qual, cmd from pg_policies where permissive = 'PERMISSIVE' and policyname <> 'owner' and qual is not null and tablename <> 'signing_keys'",
+  );
+  const missed: string[] = [];
+  for (const { table, name, qual, cmd } of policies) {
+    // A wider right to change shows only with the right to see, because what is not seen is not changed.
+    await world.owner(`alter policy ${name} on ${table} using (true)`);
+    const { leaks } = await proveTables(world, table);
+    await world.owner(`alter policy ${name} on ${table} using (${qual})`);
+    if (leaks.length === 0 && cmd !== 'UPDATE') missed.push(`${table}.${name}`);
+  }
+  expect(missed).toEqual([]);
+  expect(policies.length).toBeGreaterThanOrEqual(26);
+}, 60_000);
+
+describe('what the database does as its owner', () => {
+  const CLOSED_LIST = [
+    'assign_event_position',
+    'chain_audit_entry',
+    'check_ledger_balance',
+    'complete_tenant',
+    'due_work',
+    'find_api_key',
+    'find_tenant',
+    'forget_old',
+    'has_migration',
+    'origin_listed',
+    'post_ledger',
+    'read_streams',
+    'stream_heads',
+    'take_budget',
+    'touch_api_keys',
+  ];
+
+  test('is a closed list of functions, each with a search path of its own', async () => {
+    const functions = await world.owner<{ name: string; path: boolean }>(
+      `select p.proname as name, coalesce(p.proconfig::text like '%search_path=public, pg_temp%', false) as path
+       from pg_proc p where p.pronamespace = 'public'::regnamespace and p.prosecdef order by 1`,
+    );
+    expect(functions).toEqual(CLOSED_LIST.map((name) => ({ name, path: true })));
+  });
+
+  test('gives the application ids and numbers only, and no view gets round row-level security', async () => {
+    const personal = await world.owner(
+      `select p.proname, a.name from pg_proc p, unnest(p.proargnames, p.proargmodes) as a (name, mode)
+       where p.pronamespace = 'public'::regnamespace and p.prosecdef and a.mode in ('o', 't')
+         and a.name ~ '(email|name|phone|password|secret|sealed|body|token$)'`,
+    );
+    expect(personal).toEqual([]);
+    expect(
+      await world.owner(
+        "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('v', 'm')",
+      ),
+    ).toEqual([]);
+  });
+
+  test('posts to the ledger of the tenant worked in and of no other', async () => {
+    const entries = (await world.owner('select count(*) from ledger_entries where tenant_id = $1', [TENANT_A]))[0];
+    const post = (scope: { tenantId: string; customerId: null }) =>
+      world.app.db.write(scope, (tx) =>
+        tx.query("select post_ledger(gen_random_uuid(), 'TEST', gen_random_uuid(), 'EGP', now(), $1)", [
+          JSON.stringify(
+            ['GATEWAY_CLEARING', 'PAYMENTS_UNDER_REVIEW'].map((kind, index) => ({
+              kind,
+              holderId: TENANT_A,
+              amountMinor: index === 0 ? '5' : '-5',
+            })),
+          ),
+        ]),
+      );
+    await post({ tenantId: TENANT_B, customerId: null });
+    expect((await world.owner('select count(*) from ledger_entries where tenant_id = $1', [TENANT_A]))[0]).toEqual(
+      entries,
+    );
+    await expect(
+      world.app.db.lookUp("select post_ledger(gen_random_uuid(), 'TEST', gen_random_uuid(), 'EGP', now(), '[]')", []),
+    ).rejects.toThrow('no tenant');
+  });
+});
+
+describe('a secret key', () => {
+  /** What each scope opens: written by hand from the contract, because a copy of src/access.ts would prove nothing. */
+  const OPENS: Readonly<Record<string, readonly string[]>> = {
+    introspect: [],
+    'orders:read': ['order', 'orders', 'operation', 'tenant'],
+    'orders:write': ['createOrder', 'issueOrder', 'cancelOrder'],
+    'payments:read': ['payment', 'paymentMethods'],
+    'payments:write': ['payOrder'],
+    'invoices:read': ['invoice'],
+    'webhooks:read': ['webhookDeliveries'],
+    'health:read': ['systemHealth'],
+  };
+  const PUBLIC: ReadonlySet<string> = new Set([
+    'viewer',
+    'rateLimit',
+    'costOf',
+    'node',
+    'nodes',
+    'register',
+    'login',
+    'refreshSession',
+    'logout',
+  ]);
+  const NODES: Readonly<Record<string, readonly string[]>> = {
+    'orders:read': ['Order', 'User', 'Booking', 'Tenant'],
+    'payments:read': ['Payment', 'OutcomeInquiry'],
+    'invoices:read': ['Invoice'],
+    'webhooks:read': ['WebhookDelivery'],
+  };
+
+  const keyWith = async (scope: string) => {
+    const { createApiKey } = await world.data(
+      population.owners.tenantAdmin,
+      'mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { secret } }',
+      { input: { mode: 'TEST', scopes: [scope] } },
+    );
+    return { key: createApiKey.secret as string };
+  };
+
+  test.each(KEY_SCOPES)('with the scope %s alone opens what the contract says and nothing else', async (scope) => {
+    const as = await keyWith(scope);
+    const fields = [
+      ...Object.values(schema.getQueryType()!.getFields()).map((field) => ({ kind: 'query' as const, field })),
+      ...Object.values(schema.getMutationType()!.getFields()).map((field) => ({ kind: 'mutation' as const, field })),
+    ];
+    const opened: string[] = [];
+    for (const { kind, field } of fields.filter(({ field: { name } }) => !PUBLIC.has(name))) {
+      const args = Object.fromEntries(
+        field.args.filter(({ type }) => isNonNullType(type)).map(({ name }) => [name, argumentFor(field.name, name)]),
+      );
+      const answer = await world.ask(
+        as,
+        documentOf(schema, { kind, field, args }, kind === 'query' ? 1 : 2).query,
+        args,
+      );
+      const codes = [
+        ...(answer.errors ?? []).map(({ extensions }) => extensions.code),
+        ...(answer.data?.[field.name]?.userErrors ?? []).map(({ code }: { code: string }) => code),
+      ];
+      if (!codes.includes('FORBIDDEN') && !codes.includes('UNAUTHENTICATED')) opened.push(field.name);
+    }
+    expect(new Set(opened)).toEqual(new Set(OPENS[scope]));
+    const nodes: string[] = [];
+    for (const [type, id] of Object.entries(population.ids)) {
+      if (type !== 'PaymentMethod' && (await world.data(as, 'query ($id: ID!) { node(id: $id) { id } }', { id })).node)
+        nodes.push(type);
+    }
+    expect(new Set(nodes)).toEqual(new Set(NODES[scope]));
+  });
+
+  /** Right in form and without effect. */
+  function argumentFor(field: string, name: string): unknown {
+    if (name === 'orderId' || name === 'id') return population.ids[field === 'payment' ? 'Payment' : 'Order'];
+    if (name !== 'input') return 'x';
+    const none = {
+      orderId: 'bm9uZQ',
+      methodId: 'bm9uZQ',
+      paymentId: 'bm9uZQ',
+      deliveryId: 'bm9uZQ',
+      apiKeyId: 'bm9uZQ',
+    };
+    const inputs: Readonly<Record<string, object>> = {
+      createOrder: { type: 'PRODUCT', items: [] },
+      issueOrder: { orderId: none.orderId },
+      cancelOrder: { orderId: none.orderId },
+      payOrder: { orderId: none.orderId, methodId: none.methodId },
+      resolvePaymentReview: { paymentId: none.paymentId, decision: 'ACCEPT', reason: 'x' },
+      replayWebhook: { deliveryId: none.deliveryId },
+      createTenant: { slug: 'x', name: 'x', currencyCode: 'EGP' },
+      createApiKey: { mode: 'TEST', scopes: ['nothing'] },
+      revokeApiKey: { apiKeyId: none.apiKeyId },
+      configurePaymentGateway: { gateway: 'WALLET' },
+    };
+    return inputs[field] ?? {};
+  }
+});
