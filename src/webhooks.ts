@@ -104,7 +104,7 @@ async function refuse(
 async function take(app: Receiving, delivery: Delivery, claim: GatewayClaim): Promise<WebhookAnswer> {
   const known = await app.db.write(delivery.scope, async (tx) => {
     const payment = await findPayment(tx, delivery.gateway, claim);
-    const verdict = await firstVerdict(tx, delivery, claim, payment);
+    const verdict = await firstVerdict(app, tx, delivery, claim, payment);
     await store(app, tx, delivery, { verdict, detail: null, claim, paymentId: payment?.id ?? null });
     return { payment, verdict };
   });
@@ -160,13 +160,14 @@ async function firstVerdict(
   const before = await tx.query(
     `select 1 from webhook_deliveries
      where tenant_id = current_tenant() and source = $1 and dedupe_key = $2 and payment_id = $3 and verdict = 'ACCEPTED' limit 1`,
-    [sourceOf(delivery), dedupeKeyOf(claim), payment.id],
+    [sourceOf(delivery), dedupeKeyOf(app, claim), payment.id],
   );
   return before.length > 0 ? 'ALREADY_PROCESSED' : 'RECEIVED';
 }
 
-function dedupeKeyOf(claim: GatewayClaim): string {
-  return claim.dedupeKey.slice(0, 400);
+// Keyed, because what tells two deliveries apart may be a secret itself: the id of a saved card.
+function dedupeKeyOf(app: Pick<Receiving, 'vault'>, claim: GatewayClaim): string {
+  return app.vault.fingerprint(`webhook ${claim.dedupeKey}`);
 }
 
 function sourceOf(delivery: Pick<Delivery, 'gateway'>): string {
@@ -201,7 +202,7 @@ async function store(app: Receiving, tx: Transaction, delivery: Delivery, stored
       JSON.stringify(shownHeaders(headers)),
       app.vault.seal(body, bodyContext(delivery.scope.tenantId, delivery.id)),
       body.byteLength,
-      stored.claim && dedupeKeyOf(stored.claim),
+      stored.claim && dedupeKeyOf(app, stored.claim),
       stored.paymentId,
       stored.verdict === 'RECEIVED' ? null : now,
     ],

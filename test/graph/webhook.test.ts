@@ -249,6 +249,19 @@ describe('what is kept', () => {
     expect(row.body_sealed.toString('latin1')).not.toContain('invoice_id');
     expect(JSON.stringify(row.headers)).not.toContain('tell-nobody');
   });
+
+  test('a saved card is in no column in clear, neither its token nor its id; both are shown masked', async () => {
+    const [customerCardToken, cardTokenUniqueId] = ['tok-4111-canary', 'card-id-canary'];
+    const customerUniqueId = 'customer-7';
+    const body = { customerUniqueId, customerCardToken, cardTokenUniqueId, customerCard: '411111******1111' };
+    const signed = `customerUniqueId=${customerUniqueId}&customerCardToken=${customerCardToken}`;
+    expect(await shop.deliver(shop.signed(body, signed))).toMatchObject({ status: 200, verdict: 'UNKNOWN_PAYMENT' });
+    const { webhookDeliveries } = await world.data(shop.operator, '{ webhookDeliveries(first: 1) { nodes { body } } }');
+    const masked = { customerCardToken: '[masked]', cardTokenUniqueId: '[masked]', customerCard: '[masked]' };
+    expect(JSON.parse(webhookDeliveries.nodes[0].body)).toMatchObject({ customerUniqueId, ...masked });
+    const kept = await world.owner('select d::text as text from webhook_deliveries d');
+    expect(kept.filter(({ text }) => /canary|411111/.test(text))).toEqual([]);
+  });
 });
 
 describe('a silent gateway', () => {

@@ -207,6 +207,12 @@ export class Shop {
     return { headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...fields, ...change }) };
   }
 
+  /** Any body with the hash of any text, as the vendor makes it. */
+  signed(body: object, text: string): Hook {
+    const hashKey = createHmac('sha256', this.#vendorKey).update(text).digest('hex');
+    return { headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...body, hashKey }) };
+  }
+
   /** Delivers a hook to the real endpoint. */
   async deliver(hook: Hook, slug: string = this.account): Promise<WebhookReply> {
     const { status, text } = await this.world.request('POST', `/webhooks/payments/fawaterk/${slug}?_json`, hook);
