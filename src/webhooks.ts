@@ -151,6 +151,7 @@ function uuidOrNull(text: string | null): string | null {
 }
 
 async function firstVerdict(
+  app: Receiving,
   tx: Transaction,
   delivery: Delivery,
   claim: GatewayClaim,
