@@ -15,7 +15,7 @@ export default defineConfig(({ mode }) => {
       pool: 'forks',
       maxWorkers: isSoak ? 1 : 2,
       execArgv: ['--disable-warning=ExperimentalWarning'],
-      testTimeout: isSoak ? 3600 * SECOND : 30 * SECOND,
+      testTimeout: isSoak ? 3600 * SECOND : 120 * SECOND,
       hookTimeout: 120 * SECOND,
       teardownTimeout: 60 * SECOND,
       disableConsoleIntercept: isSoak,

@@ -108,6 +108,8 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   }
   const config = loadConfig({
     ENVIRONMENT: 'test',
+    // A crowded machine is no reason to refuse: tests that want a refusal say so.
+    DATABASE_ACQUIRE_TIMEOUT_MS: '20000',
     DATABASE_URL: database.appUrl,
     SECRET_KEY,
     PORT: String(port),

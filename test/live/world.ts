@@ -14,7 +14,7 @@ export const clock = { now: () => new Date() };
 export const cursorKey = { fingerprint: (text: string) => `key of the tests ${text}` };
 
 /** Asks again until it is so; generous, because machines that test are busy. */
-export const until = <T>(ask: () => T) => expect.poll(ask, { timeout: 20_000, interval: 10 });
+export const until = <T>(ask: () => T) => expect.poll(ask, { timeout: 60_000, interval: 10 });
 
 /** A migrated database of the test's own, a login as weak as the application's, and what was opened on it. */
 export class World {
