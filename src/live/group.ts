@@ -5,8 +5,11 @@ import type { Execution } from './execution.ts';
 import type { Member } from './member.ts';
 import { isAbout, type WatchFilter } from '../journal/watch.ts';
 
-/** Events whose execution has begun while the one before them is still at work. */
-const AHEAD = 4;
+/**
+ * Events whose execution has begun or waits at the gate. With few, a group that has many events would get less than its share wherever the
+ * gate is crowded, because it would queue with few at a time.
+ */
+const AHEAD = 64;
 /** Beyond this the group can't keep up, and its members had better resume later. */
 const QUEUE_MAX = 2_000;
 const KEPT_RESULTS_MAX = 512;
@@ -80,7 +83,8 @@ export class Group {
       );
       return;
     }
-    this.#queue.push({ event, result: null });
+    const result = this.#queue.length < AHEAD ? this.#resultFor(event, this.#options.liveGate) : null;
+    this.#queue.push({ event, result });
     if (!this.#running) void this.#run();
   }
 
