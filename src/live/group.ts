@@ -12,6 +12,7 @@ import { isAbout, type WatchFilter } from '../journal/watch.ts';
 const AHEAD = 64;
 /** Beyond this the group can't keep up, and its members had better resume later. */
 const QUEUE_MAX = 2_000;
+const SLICE_SIZE = 200;
 const KEPT_RESULTS_MAX = 512;
 /** Nested objects are read when delivered; a result may serve those who come this much later. */
 const RESULT_KEPT_MS = 1_000;
@@ -122,7 +123,7 @@ export class Group {
         queued.result ??= this.#resultFor(queued.event, this.#options.liveGate);
       try {
         const payload = await first.result!;
-        if (this.#queue[0] === first) this.#deliver(first.event.position, payload);
+        if (this.#queue[0] === first) await this.#deliver(first.event.position, payload);
       } catch (error) {
         this.#failLive(error as Error);
       }
@@ -131,10 +132,20 @@ export class Group {
     this.#running = false;
   }
 
-  #deliver(position: bigint, payload: Buffer): void {
+  // In slices, so that thousands of writes in a row don't hold up what else the process has to do. Members that come or go between two
+  // slices are no trouble: each knows what it has had.
+  async #deliver(position: bigint, payload: Buffer): Promise<void> {
     const nowMs = this.#options.nowMs();
     let sent = 0;
-    for (const member of this.#live) if (member.deliver(position, payload, nowMs)) sent += 1;
+    let inSlice = 0;
+    for (const member of this.#live) {
+      if (member.deliver(position, payload, nowMs)) sent += 1;
+      inSlice += 1;
+      if (inSlice === SLICE_SIZE) {
+        inSlice = 0;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
     this.#options.onSent(sent);
   }
 
