@@ -59,76 +59,110 @@ const byIds = (list: string, table: string, alias: string) =>
 const ofOrders = (list: string, table: string, alias: string, order: string) =>
   `select ${list} from ${table} ${alias} where ${alias}.tenant_id = current_tenant() and ${alias}.order_id = any($1::uuid[]) order by ${order}`;
 
-/**
- * What a request reads, batched: one statement per kind, however many rows (GQL-2). Results are matched by key, never by the order in
- * which rows come back.
- */
-export function createLoaders(reads: Reader) {
-  const one = <T extends { id: string }>(list: string, table: string, alias: string) => {
-    const text = byIds(list, table, alias);
-    return new DataLoader<string, T | null>(async (ids) => {
+type Make<L> = (reads: Reader) => L;
+
+/** Texts are made once: one made per request would have to be looked through to be known again. */
+function one<T extends { id: string }>(list: string, table: string, alias: string): Make<DataLoader<string, T | null>> {
+  const text = byIds(list, table, alias);
+  return (reads) =>
+    new DataLoader<string, T | null>(async (ids) => {
       const found = new Map((await reads.query<T>(text, [ids])).map((row) => [row.id, row]));
       return ids.map((id) => found.get(id) ?? null);
     });
-  };
-  const many = <T>(text: string, keyOf: (row: T) => string) =>
+}
+
+function many<T>(text: string, keyOf: (row: T) => string): Make<DataLoader<string, T[]>> {
+  return (reads) =>
     new DataLoader<string, T[]>(async (ids) => {
       const groups = new Map<string, T[]>(ids.map((id) => [id, []]));
       for (const row of await reads.query<T>(text, [ids])) groups.get(keyOf(row))?.push(row);
       return ids.map((id) => groups.get(id)!);
     });
-  const all = {
-    order: one<OrderModel>(ORDER_COLUMNS, 'orders', 'o'),
-    user: one<UserRow>(USER_COLUMNS, 'users', 'u'),
-    payment: one<PaymentRow>(SHOWN_PAYMENT_COLUMNS, 'payments', 'p'),
-    invoice: one<InvoiceRow>(INVOICE_COLUMNS, 'invoices', 'v'),
-    booking: one<BookingRow>(BOOKING_COLUMNS, 'bookings', 'b'),
-    inquiry: one<InquiryModel>(INQUIRY_COLUMNS, 'inquiries', 'q'),
-    delivery: one<WebhookDeliveryRow>(DELIVERY_COLUMNS, 'webhook_deliveries', 'd'),
-    itemsOfOrder: many<ItemRow>(
-      ofOrders(SHOWN_ITEM_COLUMNS, 'order_items', 'i', 'i.order_id, i.position'),
-      (row) => row.orderId,
-    ),
-    paymentsOfOrder: many<PaymentRow>(
-      ofOrders(SHOWN_PAYMENT_COLUMNS, 'payments', 'p', 'p.created_at, p.id'),
-      (row) => row.orderId,
-    ),
-    bookingsOfOrder: many<BookingRow>(
-      ofOrders(BOOKING_COLUMNS, 'bookings', 'b', 'b.created_at, b.id'),
-      (row) => row.orderId!,
-    ),
-    invoicesOfOrder: many<InvoiceRow>(
-      ofOrders(INVOICE_COLUMNS, 'invoices', 'v', 'v.issued_at, v.id'),
-      (row) => row.orderId,
-    ),
-    documentOfInvoice: new DataLoader<string, unknown>(async (ids) => {
-      const rows = await reads.query<{ id: string; document: unknown }>(
-        'select v.id, v.document from invoices v where v.tenant_id = current_tenant() and v.id = any($1::uuid[])',
-        [ids],
-      );
-      const found = new Map(rows.map((row) => [row.id, row.document]));
-      return ids.map((id) => found.get(id));
-    }),
-    sealedBodyOfDelivery: new DataLoader<string, Buffer | null>(async (ids) => {
-      const rows = await reads.query<{ id: string; sealed: Buffer | null }>(
-        'select d.id, d.body_sealed as sealed from webhook_deliveries d where d.tenant_id = current_tenant() and d.id = any($1::uuid[])',
-        [ids],
-      );
-      const found = new Map(rows.map((row) => [row.id, row.sealed]));
-      return ids.map((id) => found.get(id) ?? null);
-    }),
-    refundsOfPayment: many<RefundModel>(
-      `select ${REFUND_COLUMNS} from refunds r where r.tenant_id = current_tenant() and r.payment_id = any($1::uuid[]) order by r.created_at, r.id`,
-      (row) => row.paymentId,
-    ),
-  };
-  return {
-    ...all,
-    /** Forgets what was read: after a verb changed it. */
-    clear(): void {
-      for (const loader of Object.values(all)) (loader as DataLoader<string, unknown>).clearAll();
-    },
-  };
 }
 
-export type Loaders = ReturnType<typeof createLoaders>;
+/** One column of rows by their ids, under the name `value`; null where there is no such row. */
+function valueOf<T>(text: string): Make<DataLoader<string, T | null>> {
+  return (reads) =>
+    new DataLoader<string, T | null>(async (ids) => {
+      const found = new Map(
+        (await reads.query<{ id: string; value: T }>(text, [ids])).map((row) => [row.id, row.value]),
+      );
+      return ids.map((id) => found.get(id) ?? null);
+    });
+}
+
+const MAKERS = {
+  order: one<OrderModel>(ORDER_COLUMNS, 'orders', 'o'),
+  user: one<UserRow>(USER_COLUMNS, 'users', 'u'),
+  payment: one<PaymentRow>(SHOWN_PAYMENT_COLUMNS, 'payments', 'p'),
+  invoice: one<InvoiceRow>(INVOICE_COLUMNS, 'invoices', 'v'),
+  booking: one<BookingRow>(BOOKING_COLUMNS, 'bookings', 'b'),
+  inquiry: one<InquiryModel>(INQUIRY_COLUMNS, 'inquiries', 'q'),
+  delivery: one<WebhookDeliveryRow>(DELIVERY_COLUMNS, 'webhook_deliveries', 'd'),
+  itemsOfOrder: many<ItemRow>(
+    ofOrders(SHOWN_ITEM_COLUMNS, 'order_items', 'i', 'i.order_id, i.position'),
+    (row) => row.orderId,
+  ),
+  paymentsOfOrder: many<PaymentRow>(
+    ofOrders(SHOWN_PAYMENT_COLUMNS, 'payments', 'p', 'p.created_at, p.id'),
+    (row) => row.orderId,
+  ),
+  bookingsOfOrder: many<BookingRow>(
+    ofOrders(BOOKING_COLUMNS, 'bookings', 'b', 'b.created_at, b.id'),
+    (row) => row.orderId!,
+  ),
+  invoicesOfOrder: many<InvoiceRow>(
+    ofOrders(INVOICE_COLUMNS, 'invoices', 'v', 'v.issued_at, v.id'),
+    (row) => row.orderId,
+  ),
+  documentOfInvoice: valueOf<unknown>(
+    'select v.id, v.document as value from invoices v where v.tenant_id = current_tenant() and v.id = any($1::uuid[])',
+  ),
+  sealedBodyOfDelivery: valueOf<Buffer>(
+    'select d.id, d.body_sealed as value from webhook_deliveries d where d.tenant_id = current_tenant() and d.id = any($1::uuid[])',
+  ),
+  refundsOfPayment: many<RefundModel>(
+    `select ${REFUND_COLUMNS} from refunds r where r.tenant_id = current_tenant() and r.payment_id = any($1::uuid[]) order by r.created_at, r.id`,
+    (row) => row.paymentId,
+  ),
+};
+
+/**
+ * What a request reads, batched: one statement per kind, however many rows (GQL-2). Results are matched by key, never by the order in
+ * which rows come back.
+ */
+export type Loaders = { readonly [Name in keyof typeof MAKERS]: ReturnType<(typeof MAKERS)[Name]> } & {
+  /** Forgets what was read: after a verb changed it. */
+  clear(): void;
+};
+
+/** Loaders are made when first asked for: no request needs all of them. */
+class RequestLoaders {
+  readonly reads: Reader;
+  readonly made = new Map<string, DataLoader<string, unknown>>();
+
+  constructor(reads: Reader) {
+    this.reads = reads;
+  }
+
+  clear(): void {
+    for (const loader of this.made.values()) loader.clearAll();
+  }
+}
+
+for (const [name, make] of Object.entries(MAKERS)) {
+  Object.defineProperty(RequestLoaders.prototype, name, {
+    get(this: RequestLoaders) {
+      let loader = this.made.get(name);
+      if (!loader) {
+        loader = make(this.reads) as DataLoader<string, unknown>;
+        this.made.set(name, loader);
+      }
+      return loader;
+    },
+  });
+}
+
+export function createLoaders(reads: Reader): Loaders {
+  return new RequestLoaders(reads) as unknown as Loaders;
+}

@@ -2,15 +2,43 @@ import pg from 'pg';
 
 import { rowMaker, type FieldDescription, type MakeRow, type Values } from './rows.ts';
 
-/** The part of the driver's connection that is used; its own types leave it out. */
-interface Wire {
-  readonly parsedStatements: Readonly<Record<string, string | undefined>>;
-  readonly submittedNamedStatements: Record<string, string | undefined>;
+/** The driver's messages, and where they go. */
+interface Messages {
   parse(message: { name: string; text: string }): void;
   bind(message: { statement: string; values: readonly unknown[]; valueMapper: (value: unknown) => unknown }): void;
   describe(message: { type: 'P'; name: string }): void;
   execute(message: object): void;
   sync(): void;
+  _send(part: Buffer): boolean;
+}
+
+/** The part of the driver's connection that is used; its own types leave it out. */
+interface Wire extends Messages {
+  readonly parsedStatements: Readonly<Record<string, string | undefined>>;
+  readonly submittedNamedStatements: Record<string, string | undefined>;
+}
+
+/** Collects what the driver would send piece by piece: one piece costs a plain write, thirty of them a good deal more. */
+class Collected implements Messages {
+  readonly parts: Buffer[] = [];
+  readonly parse: Messages['parse'];
+  readonly bind: Messages['bind'];
+  readonly describe: Messages['describe'];
+  readonly execute: Messages['execute'];
+  readonly sync: Messages['sync'];
+
+  constructor({ parse, bind, describe, execute, sync }: Messages) {
+    this.parse = parse;
+    this.bind = bind;
+    this.describe = describe;
+    this.execute = execute;
+    this.sync = sync;
+  }
+
+  _send(part: Buffer): boolean {
+    this.parts.push(part);
+    return true;
+  }
 }
 
 /** What a statement gave: its rows, and what it says it did, such as COMMIT or INSERT 0 1. */
@@ -49,7 +77,7 @@ export class Batch extends pg.Query {
   #at = 0;
 
   constructor() {
-    super({ name: 'batch', text: 'batch' });
+    super('batch');
   }
 
   add(name: string, text: string, values: readonly unknown[]): Promise<Outcome> {
@@ -83,28 +111,12 @@ export class Batch extends pg.Query {
 
   /** Called by the driver: its turn to be sent has come. */
   prepare(connection: Wire): void {
+    const collected = new Collected(connection);
     for (const asked of this.#asked) {
-      if (!this.#send(connection, asked)) break;
+      if (!write(asked, collected, connection)) break;
     }
-    connection.sync();
-  }
-
-  /** @returns false where a value can't be written: nothing behind it is sent then, as if the statement had failed. */
-  #send(connection: Wire, asked: Asked): boolean {
-    const { name, text, values } = asked;
-    const isParsed =
-      connection.parsedStatements[name] !== undefined || connection.submittedNamedStatements[name] !== undefined;
-    try {
-      if (!isParsed) connection.parse({ name, text });
-      if (!isParsed) connection.submittedNamedStatements[name] = text;
-      connection.bind({ statement: name, values, valueMapper: prepareValue });
-    } catch (error) {
-      asked.fault = error as Error;
-      return false;
-    }
-    if (!asked.makeRow) connection.describe({ type: 'P', name: '' });
-    connection.execute({});
-    return true;
+    collected.sync();
+    connection._send(Buffer.concat(collected.parts));
   }
 
   handleRowDescription({ fields }: { readonly fields: readonly FieldDescription[] }): void {
@@ -154,6 +166,24 @@ export class Batch extends pg.Query {
       else asked.resolve({ rows: asked.rows, tag: asked.tag });
     });
   }
+}
+
+/** @returns false where a value can't be written: nothing behind it is sent then, as if the statement had failed. */
+function write(asked: Asked, messages: Messages, { parsedStatements, submittedNamedStatements }: Wire): boolean {
+  const { name, text, values } = asked;
+  try {
+    if (parsedStatements[name] === undefined && submittedNamedStatements[name] === undefined) {
+      messages.parse({ name, text });
+      submittedNamedStatements[name] = text;
+    }
+    messages.bind({ statement: name, values, valueMapper: prepareValue });
+  } catch (error) {
+    asked.fault = error as Error;
+    return false;
+  }
+  if (!asked.makeRow) messages.describe({ type: 'P', name: '' });
+  messages.execute({});
+  return true;
 }
 
 function skipped(cause: Error | null): Error {
