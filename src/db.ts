@@ -1,9 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { createHash } from 'node:crypto';
 
 import pg from 'pg';
 
-import { Batch, type Outcome } from './db/batch.ts';
+import { Connection, EndedSnapshots } from './db/connection.ts';
 import { types } from './db/rows.ts';
 import { AppError } from './errors.ts';
 
@@ -57,19 +56,6 @@ export function assertNoOpenTransaction(): void {
     throw new Error('An outside call was made while a database transaction was open.');
 }
 
-const statementNames = new Map<string, string>();
-
-/** Statements are prepared once per connection under a name derived from their text; all texts are constants of the program. */
-function nameOf(text: string): string {
-  let name = statementNames.get(text);
-  if (name === undefined) {
-    name = createHash('sha1').update(text).digest('base64url');
-    if (statementNames.size >= 5000) throw new Error('Too many different statements: is a value built into a text?');
-    statementNames.set(text, name);
-  }
-  return name;
-}
-
 /**
  * One plan per statement and connection. Left to itself the server plans each look-up by a list of ids anew with every execution, because
  * it guesses that lists are longer than ours, and planning costs several times what running does. Nothing here is worth compiling either.
@@ -94,57 +80,6 @@ interface EnteredRow {
   epoch: string;
   position: bigint;
   platform_position: bigint;
-}
-
-/** What is asked in one turn of the event loop goes out, and is answered, in one message. */
-class Connection implements Statements {
-  readonly client: pg.PoolClient;
-  readonly #onStatement: ((text: string) => void) | undefined;
-  #batch: Batch | null = null;
-
-  constructor(client: pg.PoolClient, onStatement: ((text: string) => void) | undefined) {
-    this.client = client;
-    this.#onStatement = onStatement;
-  }
-
-  query<T = Row>(text: string, values: readonly unknown[] = []): Promise<T[]> {
-    this.tellOf(text);
-    return this.send<T>(text, values);
-  }
-
-  tellOf(text: string): void {
-    this.#onStatement?.(text);
-  }
-
-  async send<T = Row>(text: string, values: readonly unknown[]): Promise<T[]> {
-    try {
-      return (await this.#ask(text, values)).rows as T[];
-    } catch (error) {
-      // Otherwise the stack would lead to the socket and not to whoever asked.
-      if (error instanceof Error) Error.captureStackTrace(error);
-      throw error;
-    }
-  }
-
-  /** Begin, commit, rollback. @returns what was done: a commit may turn out to be a rollback. */
-  async control(text: string): Promise<string> {
-    return (await this.#ask(text, [])).tag;
-  }
-
-  /** Sends what waits for the end of this turn, so that somebody else can use the connection behind it. */
-  flush(): void {
-    if (!this.#batch) return;
-    this.client.query(this.#batch);
-    this.#batch = null;
-  }
-
-  #ask(text: string, values: readonly unknown[]): Promise<Outcome> {
-    if (!this.#batch) {
-      this.#batch = new Batch();
-      process.nextTick(() => this.flush());
-    }
-    return this.#batch.add(nameOf(text), text, values);
-  }
 }
 
 class OpenTransaction implements Transaction {
@@ -255,7 +190,7 @@ class SnapshotReader implements Reader {
   async pauseFor<T>(work: () => Promise<T>): Promise<T> {
     while (this.#pause) await this.#pause;
     const running = (async () => {
-      await this.#close();
+      await this.#close('now');
       return work();
     })();
     this.#pause = running.then(
@@ -271,10 +206,10 @@ class SnapshotReader implements Reader {
 
   end(): void {
     this.#ended = true;
-    this.#close().catch(() => undefined);
+    this.#close('soon').catch(() => undefined);
   }
 
-  async #close(): Promise<void> {
+  async #close(when: 'now' | 'soon'): Promise<void> {
     const opening = this.#opening;
     this.#opening = null;
     this.#current = null;
@@ -284,6 +219,7 @@ class SnapshotReader implements Reader {
     // Prisma sends a relation's statement after its parent's: none of them may come behind the commit.
     await Promise.all(this.#loans);
     this.#loans.clear();
+    if (when === 'soon') return this.#database.endSoon(connection);
     // Commits behind whatever is still queued; a failed transaction is ended by it just as well.
     await connection.control('commit').then(
       () => connection.client.release(),
@@ -296,6 +232,7 @@ class SnapshotReader implements Reader {
 export class Database {
   readonly #pool: pg.Pool;
   readonly #options: DatabaseOptions;
+  readonly #ended = new EndedSnapshots();
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
@@ -323,7 +260,9 @@ export class Database {
     const since = this.#options.nowMs();
     try {
       const client = await this.#pool.connect();
-      return new Connection(client, this.#options.onStatement);
+      const connection = new Connection(client, this.#options.onStatement);
+      this.#ended.endOn(connection);
+      return connection;
     } catch (error) {
       throw new AppError('OVERLOADED', 'The service is busy. Please try again shortly.', {
         log: `No database connection: ${(error as Error).message}`,
@@ -332,6 +271,11 @@ export class Database {
     } finally {
       this.#options.onWait?.(this.#options.nowMs() - since);
     }
+  }
+
+  /** Gives back the connection of a snapshot that nobody reads any more. */
+  endSoon(connection: Connection): void {
+    this.#ended.add(connection.client);
   }
 
   reader(scope: Scope): Reader {
@@ -395,6 +339,7 @@ export class Database {
   }
 
   async close(): Promise<void> {
+    this.#ended.clear();
     await this.#pool.end();
   }
 }
