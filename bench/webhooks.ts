@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Database } from '../src/db.ts';
@@ -48,9 +49,11 @@ export async function measureWebhooks(
   log: (line: string) => void,
 ): Promise<WebhookResults> {
   const port = await freePort();
+  const books = join(database.dataDir, 'vendor');
+  rmSync(books, { recursive: true, force: true });
   const simulators = startProcess({
     file: 'src/integrations/simulators.ts',
-    env: { SIMULATORS_PORT: String(port), DATA_DIR: join(database.dataDir, `simulators-${Date.now()}`) },
+    env: { SIMULATORS_PORT: String(port), DATA_DIR: books },
   });
   const vendor = `http://127.0.0.1:${port}`;
   const load = await startLoad();
