@@ -177,7 +177,7 @@ describe('refunding a payment under review', () => {
 });
 
 describe('a refund the gateway carried out', () => {
-  const paid = { status: 'PAID', capturedMinor: 100n, refundedMinor: 0n, settledMinor: 100n } as const;
+  const paid = { status: 'PAID', capturedMinor: 100n, refundedMinor: 0n, settledMinor: 100n, creditMinor: 0n } as const;
   const order = { status: 'PAID', paidMinor: 100n, refundedMinor: 0n } as const;
 
   test('in parts moves payment and order to partially and at last fully refunded', () => {
@@ -209,7 +209,7 @@ describe('a refund the gateway carried out', () => {
   });
 
   test('of held money ends the review as a whole and leaves the order alone', () => {
-    const held = { ...paid, status: 'UNDER_REVIEW', settledMinor: 0n } as const;
+    const held = { ...paid, status: 'UNDER_REVIEW', settledMinor: 0n, creditMinor: 0n } as const;
     expect(decideRefund({ payment: held, order, refundMinor: 100n })).toMatchObject({
       paymentStatus: 'REFUNDED',
       orderStatus: 'PAID',
@@ -228,7 +228,7 @@ describe('a refund the gateway carried out', () => {
       orderStatus: 'REFUNDED',
       orderRefundedMinor: 100n,
     });
-    const credit = { ...paid, settledMinor: 0n };
+    const credit = { ...paid, settledMinor: 0n, creditMinor: 0n };
     expect(decideRefund({ payment: credit, order, refundMinor: 100n })).toMatchObject({
       paymentStatus: 'REFUNDED',
       orderStatus: 'PAID',
