@@ -260,25 +260,15 @@ async function process(
   claim: GatewayClaim,
   payment: FoundPayment,
 ): Promise<DeliveryOutcome> {
-  if (claim.kind === 'REFUNDED') return processRefund(app, delivery, claim, payment);
-  const asked = await askBack(app, delivery, claim, payment);
-  const outcome = await app.db.write(delivery.scope, (tx) =>
-    settleDelivery(app, tx, delivery, { claim, payment, asked }),
-  );
-  app.journal.wake();
-  return outcome;
-}
-
-async function processRefund(
-  app: Receiving,
-  delivery: StoredDelivery,
-  claim: GatewayClaim,
-  payment: FoundPayment,
-): Promise<DeliveryOutcome> {
-  const asked = await askAboutRefund(app, delivery, claim, payment);
-  const outcome = await app.db.write(delivery.scope, async (tx) =>
-    writeVerdict(app, tx, delivery, await settleRefundHook(app, tx, payment, asked)),
-  );
+  let settled: (tx: Transaction) => Promise<DeliveryOutcome>;
+  if (claim.kind === 'REFUNDED') {
+    const asked = await askAboutRefund(app, delivery, claim, payment);
+    settled = async (tx) => writeVerdict(app, tx, delivery, await settleRefundHook(app, tx, payment, asked));
+  } else {
+    const asked = await askBack(app, delivery, claim, payment);
+    settled = (tx) => settleDelivery(app, tx, delivery, { claim, payment, asked });
+  }
+  const outcome = await app.db.write(delivery.scope, settled);
   app.journal.wake();
   return outcome;
 }

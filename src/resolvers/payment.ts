@@ -41,7 +41,7 @@ export async function paymentMethods(ctx: Context, orderGlobalId: string): Promi
   authorize(ctx, 'payment.methods');
   const order = await ctx.loaders.order.load(idOf('Order', orderGlobalId, ['orderId']));
   if (!order) throw notFound('order', ['orderId']);
-  const wallet = (await walletCovers(ctx, order)) ? [WALLET_METHOD] : [];
+  const wallet = (await walletCovers(ctx.reads, order)) ? [WALLET_METHOD] : [];
   return ctx.reads.pauseFor(async () => [...(await offeredMethods(ctx, wallet.length === 0)), ...wallet]);
 }
 
@@ -91,7 +91,7 @@ export async function payOrder(ctx: Context, input: PayOrderInput): Promise<Done
     if (input.methodId === encodeMethodId(WALLET_METHOD)) {
       return operation.once(async (tx) => {
         const { order } = await lockPayable(ctx, tx, orderId);
-        return { type: 'Payment', id: await payWhollyByWallet(ctx, tx, order, input.walletAmount ?? null) };
+        return { type: 'Payment', id: await payWhollyByWallet(ctx.app, tx, order, input.walletAmount ?? null) };
       });
     }
     const chosen = await chosenMethod(ctx, input.methodId);
@@ -179,7 +179,7 @@ async function commitIntent(
   const walletMinor = await wantedShare(tx, order, wish.walletAmount);
   // The wallet gives all: the method has nothing left to pay.
   if (walletMinor === amountDueMinor(order)) {
-    const id = await payWhollyByWallet(ctx, tx, order, null);
+    const id = await payWhollyByWallet(ctx.app, tx, order, null);
     return { ...rest, payment: await lockPayment(tx, id), continued: true };
   }
   const payment = await insertPayment(ctx, tx, order, payments, wish.chosen, walletMinor);

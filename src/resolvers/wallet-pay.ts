@@ -1,5 +1,4 @@
-import type { Context } from '../context.ts';
-import type { Transaction } from '../db.ts';
+import type { Statements, Transaction } from '../db.ts';
 import { formatAmount, parseAmount } from '../domain/money.ts';
 import { amountDueMinor } from '../domain/order.ts';
 import { AppError, invalidInput } from '../errors.ts';
@@ -7,7 +6,7 @@ import type { OrderModel, PaymentModel } from '../generated/prisma/models.ts';
 import { accountOf, orShort, type AccountState } from '../ledger.ts';
 import { paymentMoved } from './payment-change.ts';
 import type { OfferedMethod } from './payment.ts';
-import { settle } from './settlement.ts';
+import { settle, type Settling } from './settlement.ts';
 
 /** The wallet as a way to pay all that is due (COM-5, LOY-2). */
 export const WALLET_METHOD: OfferedMethod = {
@@ -18,10 +17,10 @@ export const WALLET_METHOD: OfferedMethod = {
 const FIELD = ['input', 'walletAmount'];
 
 /** Whether the customer's wallet can pay all that is due now. */
-export async function walletCovers(ctx: Context, order: OrderModel): Promise<boolean> {
+export async function walletCovers(reads: Statements, order: OrderModel): Promise<boolean> {
   const dueMinor = amountDueMinor(order);
   if (order.type === 'TOP_UP' || dueMinor <= 0n) return false;
-  const rows = await ctx.reads.query<AccountState>(
+  const rows = await reads.query<AccountState>(
     `select abs(balance_minor) as "balanceMinor", held_minor as "heldMinor" from ledger_accounts
      where tenant_id = current_tenant() and id = ledger_account_id(current_tenant(), 'WALLET', $1, $2)`,
     [order.currencyCode, order.customerId],
@@ -35,7 +34,7 @@ function freeOf(account: AccountState): bigint {
 
 /** Pays all that is due from the wallet, settled at once: nobody outside is asked. @returns the payment's id */
 export async function payWhollyByWallet(
-  ctx: Context,
+  app: Settling,
   tx: Transaction,
   order: OrderModel,
   walletAmount: string | null,
@@ -47,8 +46,8 @@ export async function payWhollyByWallet(
       FIELD,
     );
   await requireFree(tx, order, dueMinor);
-  const id = ctx.app.newId();
-  const now = ctx.app.clock.now();
+  const id = app.newId();
+  const now = app.clock.now();
   await tx.query(
     `insert into payments (tenant_id, id, order_id, customer_id, gateway, method_id, method, method_kind, status, amount_minor, currency_code, created_at)
      values (current_tenant(), $1, $2, $3, 'WALLET', $4, $5, 'WALLET', 'PENDING', $6, $7, $8)`,
@@ -64,20 +63,20 @@ export async function payWhollyByWallet(
     ],
   );
   await paymentMoved(
-    ctx.app,
+    app,
     tx,
     { id, orderId: order.id, customerId: order.customerId },
     { version: 1, previousStatus: 'UNPAID', status: 'PENDING' },
   );
   await orShort(() =>
-    settle(tx, ctx.app, {
+    settle(tx, app, {
       paymentId: id,
       claim: null,
       fact: { status: 'PAID', amountMinor: dueMinor, currencyCode: order.currencyCode },
       amountRule: 'EQUAL',
     }),
   );
-  ctx.log.info({ order: order.id, payment: id }, 'paid by wallet');
+  app.log.info({ order: order.id, payment: id }, 'paid by wallet');
   return id;
 }
 

@@ -185,7 +185,7 @@ describe('a secret key', () => {
   ]);
   const NODES: Readonly<Record<string, readonly string[]>> = {
     'orders:read': ['Order', 'User', 'Booking', 'Tenant'],
-    'payments:read': ['Payment', 'OutcomeInquiry'],
+    'payments:read': ['Payment', 'Refund', 'OutcomeInquiry'],
     'invoices:read': ['Invoice'],
     'webhooks:read': ['WebhookDelivery'],
   };
