@@ -68,6 +68,7 @@ export const ACCESS_RULES = {
   'payment.methods': { from: 'CUSTOMER', scope: 'payments:read' },
   'payment.pay': { from: 'CUSTOMER', scope: 'payments:write' },
   'payment.review': { from: 'OPERATOR', scope: null },
+  'payment.refund': { from: 'OPERATOR', scope: null },
   'invoice.read': { from: 'CUSTOMER', scope: 'invoices:read' },
   'booking.read': { from: 'CUSTOMER', scope: 'orders:read' },
   'user.read': { from: 'CUSTOMER', scope: 'orders:read' },

@@ -75,6 +75,12 @@ export function pgCode(error: unknown): string | null {
   return error instanceof pg.DatabaseError ? (error.code ?? null) : null;
 }
 
+/** The constraint that refused, or null. Also where another statement of the same write was skipped because of it. */
+export function pgConstraint(error: unknown): string | null {
+  const cause = error instanceof pg.DatabaseError ? error : (error as Error | null)?.cause;
+  return cause instanceof pg.DatabaseError ? (cause.constraint ?? null) : null;
+}
+
 const ENTER = 'select * from enter_tenant($1, $2)';
 interface EnteredRow {
   epoch: string;

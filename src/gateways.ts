@@ -5,11 +5,14 @@ import type {
   GatewayConnection,
   GatewayMethod,
   GatewayPaymentState,
+  GatewayRefund,
+  GatewayRefundState,
   IncomingWebhook,
   InitiatedPayment,
   InitiateInput,
   Outcome,
   PaymentGatewayClient,
+  RefundInput,
   WebhookReading,
 } from './integrations/contract.ts';
 import type { IntegrationSnapshot } from './integrations/policy.ts';
@@ -104,6 +107,28 @@ export class Gateways {
     budgetMs: number,
   ): Promise<Outcome<GatewayPaymentState>> {
     return this.#client(gateway).lookUp(connection, reference, { timeoutMs: budgetMs });
+  }
+
+  /** Whether this gateway gives money back by itself. */
+  canRefund(gateway: PaymentGateway): boolean {
+    return this.#options.integrations.some((known) => known.gateway === gateway && known.client.refund !== undefined);
+  }
+
+  refund(gateway: PaymentGateway, connection: TenantConnection, input: RefundInput): Promise<Outcome<GatewayRefund>> {
+    const { refund } = this.#client(gateway);
+    if (!refund) throw new Error(`${gateway} does not refund`);
+    return refund(connection, input, { timeoutMs: CALL_TIMEOUT_MS });
+  }
+
+  /** What became of a refund; unknown where the gateway can't be asked. */
+  async lookUpRefund(
+    gateway: PaymentGateway,
+    connection: TenantConnection,
+    refund: RefundInput & { readonly gatewayRefundReference: string | null },
+  ): Promise<Outcome<GatewayRefundState>> {
+    const { lookUpRefund } = this.#client(gateway);
+    if (!lookUpRefund) return { kind: 'unknown', detail: 'this gateway does not tell what became of a refund' };
+    return lookUpRefund(connection, refund, { timeoutMs: CALL_TIMEOUT_MS });
   }
 
   readWebhook(gateway: PaymentGateway, connection: TenantConnection, incoming: IncomingWebhook): WebhookReading {

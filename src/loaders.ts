@@ -121,6 +121,7 @@ const MAKERS = {
   sealedBodyOfDelivery: valueOf<Buffer>(
     'select d.id, d.body_sealed as value from webhook_deliveries d where d.tenant_id = current_tenant() and d.id = any($1::uuid[])',
   ),
+  refund: one<RefundModel>(REFUND_COLUMNS, 'refunds', 'r'),
   refundsOfPayment: many<RefundModel>(
     `select ${REFUND_COLUMNS} from refunds r where r.tenant_id = current_tenant() and r.payment_id = any($1::uuid[]) order by r.created_at, r.id`,
     (row) => row.paymentId,

@@ -5,6 +5,7 @@ import type { TenantConnection } from './gateways.ts';
 import type { PaymentGateway, WebhookVerdict } from './generated/prisma/enums.ts';
 import type { GatewayClaim, GatewayPaymentState, IncomingWebhook, WebhookReading } from './integrations/contract.ts';
 import { settle } from './resolvers/settlement.ts';
+import { askAboutRefund, settleRefundHook } from './webhook-refunds.ts';
 
 export type Receiving = Pick<
   App,
@@ -259,10 +260,15 @@ async function process(
   claim: GatewayClaim,
   payment: FoundPayment,
 ): Promise<DeliveryOutcome> {
-  const asked = await askBack(app, delivery, claim, payment);
-  const outcome = await app.db.write(delivery.scope, (tx) =>
-    settleDelivery(app, tx, delivery, { claim, payment, asked }),
-  );
+  let settled: (tx: Transaction) => Promise<DeliveryOutcome>;
+  if (claim.kind === 'REFUNDED') {
+    const asked = await askAboutRefund(app, delivery, claim, payment);
+    settled = async (tx) => writeVerdict(app, tx, delivery, await settleRefundHook(app, tx, payment, asked));
+  } else {
+    const asked = await askBack(app, delivery, claim, payment);
+    settled = (tx) => settleDelivery(app, tx, delivery, { claim, payment, asked });
+  }
+  const outcome = await app.db.write(delivery.scope, settled);
   app.journal.wake();
   return outcome;
 }
@@ -307,7 +313,7 @@ export async function settleDelivery(
 
 const OPEN_AT_MOST_MS = 72 * 3_600_000;
 
-async function writeVerdict(
+export async function writeVerdict(
   app: Receiving,
   tx: Transaction,
   delivery: Pick<StoredDelivery, 'id'>,

@@ -18,6 +18,8 @@ export interface DecidedPayment {
   readonly reviewReason: string | null;
   /** An operator already decided REFUND and the gateway has not confirmed it yet. */
   readonly refundRequested?: boolean;
+  /** What the customer's wallet gives to the order together with this payment (COM-5); nothing where it no longer can. */
+  readonly walletMinor?: bigint;
 }
 
 export interface DecidedOrder {
@@ -32,6 +34,8 @@ export interface GatewayFact {
   readonly status: 'PENDING' | 'PAID' | 'FAILED' | 'EXPIRED';
   readonly amountMinor: bigint | null;
   readonly currencyCode: string | null;
+  /** What the gateway keeps of it; null or absent where it does not say. */
+  readonly feeMinor?: bigint | null;
 }
 
 /** What an operator decided about a payment under review. */
@@ -78,8 +82,12 @@ export interface PaymentDecision {
   readonly reviewReason: string | null;
   /** Counts towards the order now: add it to the order's paid amount. */
   readonly settleMinor: bigint;
+  /** Counts towards the order now from the customer's wallet: on top of settleMinor, and no part of captured. */
+  readonly walletMinor: bigint;
   /** Paid on top for the gateway. */
   readonly commissionMinor: bigint;
+  /** Kept by the gateway of what is settled now. */
+  readonly feeMinor: bigint;
   /** Held under review now, in holdCurrencyCode. */
   readonly holdMinor: bigint;
   readonly holdCurrencyCode: string | null;
@@ -120,7 +128,9 @@ export function unmoved(input: PaymentInput, verdict: PaymentVerdict, note: stri
     orderStatus: order.status,
     reviewReason: payment.status === 'UNDER_REVIEW' ? payment.reviewReason : null,
     settleMinor: 0n,
+    walletMinor: 0n,
     commissionMinor: 0n,
+    feeMinor: 0n,
     holdMinor: 0n,
     holdCurrencyCode: null,
     creditMinor: 0n,

@@ -76,6 +76,10 @@ export interface RefundDecision {
   readonly paymentRefundedMinor: bigint;
   /** The order's refunded total afterwards: grows by what had counted towards the order. */
   readonly orderRefundedMinor: bigint;
+  /** Of the refund: what had counted towards the order, what was the customer's credit, and what had been paid on top for the gateway. */
+  readonly ofOrderMinor: bigint;
+  readonly creditMinor: bigint;
+  readonly commissionMinor: bigint;
   /** True when the money was held under review: it never was revenue, so no revenue is taken back. */
   readonly wasHeld: boolean;
 }
@@ -83,7 +87,7 @@ export interface RefundDecision {
 /**
  * What a refund that the gateway has carried out does (spec 1.8, 1.9). Credit of an order that was paid by another
  * payment goes back without touching the order.
- * @param input.payment.settledMinor what of the payment counted towards the order
+ * @param input.payment.settledMinor what of the payment counted towards the order @param input.payment.creditMinor what was too much
  * @throws AppError REFUND_EXCEEDS_PAID if more would go back than is left; INVALID_STATE if nothing was captured, or a
  * payment under review would go back in part only.
  */
@@ -93,6 +97,7 @@ export function decideRefund(input: {
     readonly capturedMinor: bigint;
     readonly refundedMinor: bigint;
     readonly settledMinor: bigint;
+    readonly creditMinor: bigint;
   };
   readonly order: { readonly status: OrderStatus; readonly paidMinor: bigint; readonly refundedMinor: bigint };
   readonly refundMinor: bigint;
@@ -110,10 +115,11 @@ export function decideRefund(input: {
     throw new AppError('INVALID_STATE', 'A payment under review is refunded as a whole or not at all.');
   }
   const paymentRefundedMinor = payment.refundedMinor + refundMinor;
-  // What the order never counted (credit, commission) is the last to go back.
-  const ofOrderMinor = wasHeld
-    ? 0n
-    : smaller(paymentRefundedMinor, payment.settledMinor) - smaller(payment.refundedMinor, payment.settledMinor);
+  const goneUpTo = (limitMinor: bigint): bigint =>
+    smaller(paymentRefundedMinor, limitMinor) - smaller(payment.refundedMinor, limitMinor);
+  // What the order never counted is the last to go back: first the credit, then the commission.
+  const ofOrderMinor = wasHeld ? 0n : goneUpTo(payment.settledMinor);
+  const creditMinor = wasHeld ? 0n : goneUpTo(payment.settledMinor + payment.creditMinor) - ofOrderMinor;
   const orderRefundedMinor = order.refundedMinor + ofOrderMinor;
   return {
     paymentStatus: refundMinor === leftMinor ? 'REFUNDED' : 'PARTIALLY_REFUNDED',
@@ -121,6 +127,9 @@ export function decideRefund(input: {
       ofOrderMinor === 0n ? order.status : orderRefundedMinor === order.paidMinor ? 'REFUNDED' : 'PARTIALLY_REFUNDED',
     paymentRefundedMinor,
     orderRefundedMinor,
+    ofOrderMinor,
+    creditMinor,
+    commissionMinor: wasHeld ? 0n : refundMinor - ofOrderMinor - creditMinor,
     wasHeld,
   };
 }

@@ -85,7 +85,9 @@ function decidePaid(input: PaymentInput, fact: GatewayFact): PaymentDecision {
     paymentStatus: 'PAID',
     orderStatus: 'PAID',
     settleMinor: payment.amountMinor,
+    walletMinor: payment.walletMinor ?? 0n,
     commissionMinor: excessMinor,
+    feeMinor: feeOf(fact, confirmed.amountMinor),
     capturedMinor: confirmed.amountMinor,
     effects: { ...NO_EFFECTS, issueInvoice: true, postSettlement: true },
   };
@@ -148,7 +150,13 @@ function reasonForReview(input: PaymentInput, inCurrency: boolean, inAmount: boo
   const dueMinor = amountDueMinor(order);
   if (dueMinor === 0n) return 'SECOND_SUCCESS';
   // Part of the order may have been paid another way since this payment was started: then it is too much.
-  return inAmount && payment.amountMinor === dueMinor ? null : 'AMOUNT';
+  return inAmount && payment.amountMinor + (payment.walletMinor ?? 0n) === dueMinor ? null : 'AMOUNT';
+}
+
+/** A fee that can't be one (negative, or all there is and more) is not booked: the statement of the gateway will tell. */
+function feeOf(fact: GatewayFact, amountMinor: bigint): bigint {
+  const feeMinor = fact.feeMinor ?? 0n;
+  return feeMinor > 0n && feeMinor < amountMinor ? feeMinor : 0n;
 }
 
 function holdForReview(

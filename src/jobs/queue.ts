@@ -4,7 +4,14 @@ import type { Transaction } from '../db.ts';
 import type { Logger } from '../log.ts';
 
 /** Every task there is; its data are ids and nothing else (decisions.md, "Tenancy"). */
-export const TASKS = ['payment.poll', 'inquiry.lookUp', 'order.expire', 'webhook.resume'] as const;
+export const TASKS = [
+  'payment.poll',
+  'refund.poll',
+  'hold.expire',
+  'inquiry.lookUp',
+  'order.expire',
+  'webhook.resume',
+] as const;
 export type TaskName = (typeof TASKS)[number];
 
 export interface TaskData {

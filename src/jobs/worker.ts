@@ -1,5 +1,7 @@
 import type { App } from '../context.ts';
 import { expireOrder } from '../resolvers/order-expiry.ts';
+import { expireHold } from '../resolvers/hold-expiry.ts';
+import { pollRefund } from '../resolvers/refund-poll.ts';
 import { lookUpInquiry } from '../resolvers/inquiry.ts';
 import { pollPayment } from '../resolvers/payment-poll.ts';
 import { resumeDelivery } from '../webhooks.ts';
@@ -17,6 +19,8 @@ const FORGET_AT_ONCE = 10_000n;
 
 const TASK_OF_KIND: Readonly<Record<string, TaskName>> = {
   payment: 'payment.poll',
+  refund: 'refund.poll',
+  hold: 'hold.expire',
   inquiry: 'inquiry.lookUp',
   order: 'order.expire',
   delivery: 'webhook.resume',
@@ -26,6 +30,8 @@ const TASK_OF_KIND: Readonly<Record<string, TaskName>> = {
 function handlersOf(app: App): TaskHandlers {
   return {
     'payment.poll': async ({ tenantId, id }) => void (await pollPayment(app, { tenantId, customerId: null }, id)),
+    'refund.poll': ({ tenantId, id }) => pollRefund(app, { tenantId, customerId: null }, id),
+    'hold.expire': ({ tenantId, id }) => expireHold(app, { tenantId, customerId: null }, id),
     'inquiry.lookUp': ({ tenantId, id }) => lookUpInquiry(app, { tenantId, customerId: null }, id),
     'order.expire': ({ tenantId, id }) => expireOrder(app, { tenantId, customerId: null }, id),
     'webhook.resume': ({ tenantId, id }) => resumeDelivery(app, { tenantId, customerId: null }, id),

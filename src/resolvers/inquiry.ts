@@ -5,17 +5,19 @@ import type { InquiryModel } from '../generated/prisma/models.ts';
 import { INQUIRY_COLUMNS } from '../loaders.ts';
 import { LOOK_UP_AFTER_MS } from './inquiry-open.ts';
 import { lockOrder } from './order-lock.ts';
-import { endStalePayment, lockPayment, paymentsOf, type Changing } from './payment-change.ts';
+import { lockPayment, paymentsOf, type Changing } from './payment-change.ts';
+import { endStalePayment } from './payment-end.ts';
 import { pollPayment, type Polling } from './payment-poll.ts';
+import { pollRefund } from './refund-poll.ts';
 
 /** One look-up of an open inquiry: asks, and closes it or says when to ask again. Safe to run twice. */
 export async function lookUpInquiry(app: Polling & Pick<App, 'log'>, scope: Scope, id: string): Promise<void> {
   const inquiry = await app.db.read(scope, (tx) => readInquiry(tx, id));
   if (!inquiry || inquiry.resolution !== 'OPEN') return;
-  const known = await pollPayment(app, scope, inquiry.aboutId);
+  const known = await ask(app, scope, inquiry);
   const last = inquiry.attempts + 1 >= LOOK_UP_AFTER_MS.length;
   await app.db.write(scope, async (tx) => {
-    if (known !== 'UNKNOWN') return close(app, tx, inquiry, known === 'PAID' ? 'DONE' : 'NOT_DONE', known);
+    if (known !== 'UNKNOWN') return close(app, tx, inquiry, known, 'asked back');
     if (last) return giveUp(app, tx, inquiry);
     await tx.query(
       `update inquiries set attempts = attempts + 1, next_look_up_at = $2
@@ -24,6 +26,34 @@ export async function lookUpInquiry(app: Polling & Pick<App, 'log'>, scope: Scop
     );
   });
   app.journal.wake();
+}
+
+type Known = 'DONE' | 'NOT_DONE' | 'UNKNOWN';
+
+async function ask(app: Polling, scope: Scope, { aboutType, aboutId }: InquiryModel): Promise<Known> {
+  if (aboutType === 'Refund') return askAboutRefund(app, scope, aboutId);
+  const known = await pollPayment(app, scope, aboutId);
+  return known === 'PAID' ? 'DONE' : known === 'NOT_PAID' ? 'NOT_DONE' : 'UNKNOWN';
+}
+
+// A refund the gateway has taken is done as far as its request goes; its approval comes by webhook or poll.
+async function askAboutRefund(app: Polling, scope: Scope, refundId: string): Promise<Known> {
+  await app.db.write(scope, (tx) =>
+    tx.query(
+      `update refunds set next_poll_at = least(next_poll_at, $2::timestamptz)
+       where tenant_id = current_tenant() and id = $1 and status = 'REQUESTED' and gateway_refund_reference is null`,
+      [refundId, app.clock.now()],
+    ),
+  );
+  await pollRefund(app, scope, refundId);
+  const refund = await app.db.read(scope, (tx) =>
+    tx.maybeOne<{ status: string; taken: boolean }>(
+      'select status, gateway_refund_reference is not null as taken from refunds where tenant_id = current_tenant() and id = $1',
+      [refundId],
+    ),
+  );
+  if (!refund || refund.status === 'REJECTED') return 'NOT_DONE';
+  return refund.status === 'DONE' || refund.taken ? 'DONE' : 'UNKNOWN';
 }
 
 function readInquiry(tx: Transaction, id: string): Promise<InquiryModel | undefined> {
@@ -36,6 +66,8 @@ function readInquiry(tx: Transaction, id: string): Promise<InquiryModel | undefi
 // Nobody ever got this payment's address, so nobody can have paid it: the order may be paid anew. Should money come all the same, its
 // webhook names our payment and is settled or held for review.
 async function giveUp(app: Polling, tx: Transaction, inquiry: InquiryModel): Promise<void> {
+  if (inquiry.aboutType !== 'Payment')
+    return close(app, tx, inquiry, 'HANDED_TO_PERSON', 'the gateway gives no answer');
   const { orderId } = await tx.one<{ orderId: string }>(
     'select order_id as "orderId" from payments where tenant_id = current_tenant() and id = $1',
     [inquiry.aboutId],
@@ -70,7 +102,11 @@ async function close(
   const errors =
     resolution === 'DONE'
       ? []
-      : [{ code: 'GATEWAY_UNAVAILABLE', message: 'The payment was not started. Please try again.' }];
+      : [
+          inquiry.aboutType === 'Refund'
+            ? { code: 'GATEWAY_REJECTED', message: 'The refund was not carried out. Please try again.' }
+            : { code: 'GATEWAY_UNAVAILABLE', message: 'The payment was not started. Please try again.' },
+        ];
   await tx.query(
     `update operations set status = $2, user_errors = $3, finished_at = $4
      where tenant_id = current_tenant() and inquiry_id = $1 and status = 'UNKNOWN'`,

@@ -2,7 +2,8 @@ import type { Scope } from '../db.ts';
 import { appendEvent } from '../events.ts';
 import type { PaymentModel } from '../generated/prisma/models.ts';
 import { lockOrder } from './order-lock.ts';
-import { cancelPendingPayments, paymentsOf } from './payment-change.ts';
+import { paymentsOf } from './payment-change.ts';
+import { cancelPendingPayments } from './payment-end.ts';
 import { pollPayment, type Polling } from './payment-poll.ts';
 
 /**

@@ -14,7 +14,7 @@ import { PAYMENT_COLUMNS } from '../loaders.ts';
 import { runOperation, type Done } from '../operations.ts';
 import { issueInvoice } from './invoice.ts';
 import { lockOrder, nextNumber } from './order-lock.ts';
-import { cancelPendingPayments } from './payment-change.ts';
+import { cancelPendingPayments } from './payment-end.ts';
 
 export interface OrderItemInput {
   readonly description?: readonly { locale: string; text: string }[] | null;

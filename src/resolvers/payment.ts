@@ -5,19 +5,25 @@ import { orderPaymentStatus } from '../domain/payment-state.ts';
 import { AppError, invalidInput, notFound } from '../errors.ts';
 import type { TenantConnection } from '../gateways.ts';
 import type { OrderItemModel, OrderModel, PaymentModel } from '../generated/prisma/models.ts';
-import type { PaymentGateway } from '../generated/prisma/enums.ts';
+import type { PaymentGateway, PaymentMethodKind } from '../generated/prisma/enums.ts';
 import { idOf } from '../global-id.ts';
 import type { GatewayMethod, InitiatedPayment, Outcome } from '../integrations/contract.ts';
 import { ITEM_COLUMNS, USER_COLUMNS, type UserRow } from '../loaders.ts';
 import { runOperation, type Done, type OperationHandle } from '../operations.ts';
+import type { Transaction } from '../db.ts';
+import { orShort } from '../ledger.ts';
 import { openInquiry } from './inquiry-open.ts';
 import { lockOrder } from './order-lock.ts';
-import { endStalePayment, lockPayment, paymentMoved, paymentsOf } from './payment-change.ts';
+import { lockPayment, paymentMoved, paymentsOf } from './payment-change.ts';
+import { endStalePayment } from './payment-end.ts';
+import { refusalOf } from './payment-refusal.ts';
 import { settle } from './settlement.ts';
+import { insertShare } from './wallet-share.ts';
+import { payWhollyByWallet, requireSameShare, walletCovers, WALLET_METHOD, wantedShare } from './wallet-pay.ts';
 
 export interface OfferedMethod {
   readonly gateway: PaymentGateway;
-  readonly method: GatewayMethod;
+  readonly method: Omit<GatewayMethod, 'kind'> & { readonly kind: PaymentMethodKind };
 }
 
 /** A method's id: base64url of PaymentMethod:GATEWAY:its id at the gateway. */
@@ -35,10 +41,11 @@ export async function paymentMethods(ctx: Context, orderGlobalId: string): Promi
   authorize(ctx, 'payment.methods');
   const order = await ctx.loaders.order.load(idOf('Order', orderGlobalId, ['orderId']));
   if (!order) throw notFound('order', ['orderId']);
-  return ctx.reads.pauseFor(() => offeredMethods(ctx));
+  const wallet = (await walletCovers(ctx.reads, order)) ? [WALLET_METHOD] : [];
+  return ctx.reads.pauseFor(async () => [...(await offeredMethods(ctx, wallet.length === 0)), ...wallet]);
 }
 
-async function offeredMethods(ctx: Context): Promise<OfferedMethod[]> {
+async function offeredMethods(ctx: Context, needed: boolean): Promise<OfferedMethod[]> {
   const offered: OfferedMethod[] = [];
   let refused: AppError | null = null;
   for (const gateway of ctx.app.gateways.all) {
@@ -49,13 +56,15 @@ async function offeredMethods(ctx: Context): Promise<OfferedMethod[]> {
     else refused = refusalOf(outcome);
   }
   // One gateway that is down must not hide another's methods; but nothing at all is an answer about the gateway, not about the order.
-  if (offered.length === 0 && refused) throw refused;
+  if (offered.length === 0 && refused && needed) throw refused;
   return offered;
 }
 
 export interface PayOrderInput {
   readonly orderId: string;
   readonly methodId: string;
+  /** Of what is due, the part the customer's wallet gives; the method pays the rest. In the order's currency. */
+  readonly walletAmount?: string | null;
   readonly returnUrl?: string | null;
   readonly idempotencyKey?: string | null;
 }
@@ -79,9 +88,15 @@ export async function payOrder(ctx: Context, input: PayOrderInput): Promise<Done
   const orderId = idOf('Order', input.orderId, ['input', 'orderId']);
   return runOperation(ctx, 'payOrder', { ...input }, async (operation) => {
     const returnUrl = await allowedReturnUrl(ctx, input.returnUrl ?? null);
+    if (input.methodId === encodeMethodId(WALLET_METHOD)) {
+      return operation.once(async (tx) => {
+        const { order } = await lockPayable(ctx, tx, orderId);
+        return { type: 'Payment', id: await payWhollyByWallet(ctx.app, tx, order, input.walletAmount ?? null) };
+      });
+    }
     const chosen = await chosenMethod(ctx, input.methodId);
     const intent = await operation.begin(async (tx) => {
-      const value = await commitIntent(ctx, tx, { orderId, chosen });
+      const value = await commitIntent(ctx, tx, { orderId, chosen, walletAmount: input.walletAmount ?? null });
       return { about: { type: 'Payment', id: value.payment.id }, value, complete: value.continued };
     });
     if (intent.continued) return { type: 'Payment', id: intent.payment.id };
@@ -135,11 +150,10 @@ async function tenantSlug(ctx: Context): Promise<string> {
 
 async function commitIntent(
   ctx: Context,
-  tx: Parameters<typeof lockOrder>[0],
-  wish: { orderId: string; chosen: Chosen },
+  tx: Transaction,
+  wish: { orderId: string; chosen: Chosen; walletAmount: string | null },
 ): Promise<Intent> {
-  const order = await lockOrder(tx, wish.orderId);
-  const payments = await paymentsOf(tx, order.id);
+  const { order, payments } = await lockPayable(ctx, tx, wish.orderId);
   const items = await tx.query<OrderItemModel>(
     `select ${ITEM_COLUMNS} from order_items i where i.tenant_id = current_tenant() and i.order_id = $1 order by i.position`,
     [order.id],
@@ -149,12 +163,6 @@ async function commitIntent(
     [order.customerId],
   );
   const rest = { order, items, customer };
-  requirePayable({ ...order, underReview: payments.some((payment) => payment.status === 'UNDER_REVIEW') });
-  // The job that ends it may be seconds late; money for it would only be held for review.
-  if (order.expiresAt && order.expiresAt <= ctx.app.clock.now())
-    throw new AppError('ORDER_NOT_PAYABLE', "This order is expired and can't be paid.", {
-      details: { status: 'EXPIRED' },
-    });
   const pending = payments.find(
     (payment) =>
       payment.status === 'PENDING' &&
@@ -163,9 +171,31 @@ async function commitIntent(
   );
   const now = ctx.app.clock.now();
   const stale = pending ? staleness(pending, now) : null;
-  if (pending && stale === null) return { ...rest, payment: continuable(pending, now), continued: true };
+  if (pending && stale === null) {
+    requireSameShare(order, payments, pending, wish.walletAmount);
+    return { ...rest, payment: continuable(pending, now), continued: true };
+  }
   if (pending && stale) await endStalePayment(ctx.app, tx, pending, stale.status, stale.reason);
-  return { ...rest, payment: await insertPayment(ctx, tx, order, payments, wish.chosen), continued: false };
+  const walletMinor = await wantedShare(tx, order, wish.walletAmount);
+  // The wallet gives all: the method has nothing left to pay.
+  if (walletMinor === amountDueMinor(order)) {
+    const id = await payWhollyByWallet(ctx.app, tx, order, null);
+    return { ...rest, payment: await lockPayment(tx, id), continued: true };
+  }
+  const payment = await insertPayment(ctx, tx, order, payments, wish.chosen, walletMinor);
+  return { ...rest, payment, continued: false };
+}
+
+async function lockPayable(ctx: Context, tx: Transaction, orderId: string) {
+  const order = await lockOrder(tx, orderId);
+  const payments = await paymentsOf(tx, order.id);
+  requirePayable({ ...order, underReview: payments.some((payment) => payment.status === 'UNDER_REVIEW') });
+  // The job that ends it may be seconds late; money for it would only be held for review.
+  if (order.expiresAt && order.expiresAt <= ctx.app.clock.now())
+    throw new AppError('ORDER_NOT_PAYABLE', "This order is expired and can't be paid.", {
+      details: { status: 'EXPIRED' },
+    });
+  return { order, payments };
 }
 
 const IN_CALL_MS = 30_000;
@@ -189,10 +219,11 @@ function continuable(pending: PaymentModel, now: Date): PaymentModel {
 
 async function insertPayment(
   ctx: Context,
-  tx: Parameters<typeof lockOrder>[0],
+  tx: Transaction,
   order: OrderModel,
   earlier: readonly PaymentModel[],
-  { gateway, method }: Chosen,
+  { gateway, method }: OfferedMethod,
+  walletMinor: bigint,
 ): Promise<PaymentModel> {
   const id = ctx.app.newId();
   const now = ctx.app.clock.now();
@@ -207,7 +238,7 @@ async function insertPayment(
       method.id,
       method.nameEn,
       method.kind,
-      amountDueMinor(order),
+      amountDueMinor(order) - walletMinor,
       order.currencyCode,
       now,
       new Date(now.getTime() + IN_CALL_MS),
@@ -215,6 +246,8 @@ async function insertPayment(
   );
   const payment = await lockPayment(tx, id);
   await paymentMoved(ctx.app, tx, payment, { version: 1, previousStatus: 'UNPAID', status: 'PENDING' });
+  if (walletMinor > 0n)
+    await orShort(() => insertShare(ctx.app, tx, order, { paymentId: id, amountMinor: walletMinor }));
   await tx.query(
     'update orders set payment_status = $2, version = version + 1 where tenant_id = current_tenant() and id = $1',
     [order.id, orderPaymentStatus([...earlier, payment])],
@@ -311,19 +344,6 @@ async function recordInitiation(
 
 /** A webhook usually comes within seconds; the first question of our own waits that long (COM-9). */
 const FIRST_POLL_MS = 120_000;
-
-function refusalOf(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>): AppError {
-  if (outcome.kind === 'notDone' && (outcome.reason === 'rejected' || outcome.reason === 'misconfigured')) {
-    return new AppError('GATEWAY_REJECTED', 'The payment service did not accept this payment.', {
-      log: outcome.detail,
-    });
-  }
-  const retryAt = outcome.kind === 'notDone' ? outcome.retryAt?.toISOString() : undefined;
-  return new AppError('GATEWAY_UNAVAILABLE', 'The payment service does not answer. Please try again shortly.', {
-    log: outcome.detail,
-    ...(retryAt && { details: { retryAt } }),
-  });
-}
 
 /** An operator's decision about money held under review (decisions.md, "Money"). @throws INVALID_STATE, NOT_FOUND */
 export async function resolvePaymentReview(

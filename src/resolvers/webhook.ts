@@ -7,6 +7,7 @@ import type { PaymentGateway, WebhookVerdict } from '../generated/prisma/enums.t
 import { idOf } from '../global-id.ts';
 import type { GatewayClaim } from '../integrations/contract.ts';
 import { DELIVERY_COLUMNS, type WebhookDeliveryRow } from '../loaders.ts';
+import { askAboutRefund, settleRefundHook, type RefundAsked } from '../webhook-refunds.ts';
 import { runOperation, type Done } from '../operations.ts';
 import {
   cursorColumn,
@@ -22,6 +23,7 @@ import {
   bodyContext,
   findPayment,
   settleDelivery,
+  writeVerdict,
   type AskedBack,
   type FoundPayment,
   type StoredDelivery,
@@ -118,7 +120,8 @@ type ReadAgain =
       readonly claim: GatewayClaim;
       readonly payment: FoundPayment;
       readonly asked: AskedBack;
-    };
+    }
+  | { readonly stored: StoredDelivery; readonly payment: FoundPayment; readonly refund: RefundAsked };
 
 async function readAndAsk(
   ctx: Context,
@@ -138,11 +141,13 @@ async function readAndAsk(
   const payment = await app.db.read(scope, (tx) => findPayment(tx, gateway, claim));
   if (!payment) return { verdict: 'UNKNOWN_PAYMENT' };
   const stored = { id: delivery.id, scope, gateway, connection, receivedAt: delivery.receivedAt };
+  if (claim.kind === 'REFUNDED') return { stored, payment, refund: await askAboutRefund(app, stored, claim, payment) };
   return { stored, claim, payment, asked: await askBack(app, stored, claim, payment) };
 }
 
 async function replay(ctx: Context, tx: Transaction, readAgain: ReadAgain, dryRun: boolean): Promise<ReplayResult> {
   if ('verdict' in readAgain) return { verdict: readAgain.verdict, change: null };
+  if ('refund' in readAgain) return replayRefund(ctx, tx, readAgain, dryRun);
   const { stored, claim, payment, asked } = readAgain;
   const news = { paymentId: payment.id, claim, fact: asked.fact, amountRule: stored.connection.amountRule };
   const foreseen = asked.strange ? null : await foresee(tx, news);
@@ -157,4 +162,35 @@ async function replay(ctx: Context, tx: Transaction, readAgain: ReadAgain, dryRu
       note: decision.note,
     },
   };
+}
+
+/** What a refund's delivery would do, seen by doing it and, on a dry run, undoing it to the savepoint. */
+async function replayRefund(
+  ctx: Context,
+  tx: Transaction,
+  { stored, payment, refund }: { stored: StoredDelivery; payment: FoundPayment; refund: RefundAsked },
+  dryRun: boolean,
+): Promise<ReplayResult> {
+  const before = await statusesOf(tx, payment.id);
+  await tx.query('savepoint replay');
+  const outcome = await settleRefundHook(ctx.app, tx, payment, refund);
+  const after = await statusesOf(tx, payment.id);
+  if (dryRun) await tx.query('rollback to savepoint replay');
+  else await writeVerdict(ctx.app, tx, stored, outcome);
+  return {
+    verdict: outcome.verdict,
+    change: {
+      paymentStatus: { from: before.payment, to: after.payment },
+      orderStatus: { from: before.order, to: after.order },
+      note: outcome.note,
+    },
+  };
+}
+
+function statusesOf(tx: Transaction, paymentId: string): Promise<{ payment: string; order: string }> {
+  return tx.one(
+    `select p.status as payment, o.status as "order" from payments p join orders o on o.tenant_id = p.tenant_id and o.id = p.order_id
+     where p.tenant_id = current_tenant() and p.id = $1`,
+    [paymentId],
+  );
 }

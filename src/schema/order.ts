@@ -14,8 +14,8 @@ import { Invoice } from './invoice.ts';
 import { Money, money } from './money.ts';
 import { payloadType, runVerb } from './mutation.ts';
 import { Node, registerNode } from './node.ts';
-import { Payment, PaymentStatusType } from './payment.ts';
-import { Order } from './refs.ts';
+import { PaymentStatusType } from './payment.ts';
+import { Order, Payment } from './refs.ts';
 import { User } from './user.ts';
 
 export const OrderTypeType = builder.enumType('OrderType', {

@@ -1,6 +1,5 @@
 import { InquiryResolution, PaymentGateway, PaymentMethodKind, PaymentStatus } from '../generated/prisma/enums.ts';
 import { encodeGlobalId, idOf } from '../global-id.ts';
-import type { PaymentRow } from '../loaders.ts';
 import { authorizedLoad } from '../resolvers/node-load.ts';
 import {
   encodeMethodId,
@@ -12,9 +11,10 @@ import {
 import { authorize } from '../access.ts';
 import { builder } from './builder.ts';
 import { Money, money } from './money.ts';
-import { payloadType, runVerb } from './mutation.ts';
+import { runVerb } from './mutation.ts';
+import { PaymentPayload, Refund } from './refund.ts';
 import { Node, registerNode } from './node.ts';
-import { Order } from './refs.ts';
+import { Order, Payment } from './refs.ts';
 
 export const PaymentStatusType = builder.enumType('PaymentStatus', {
   values: Object.values(PaymentStatus),
@@ -33,7 +33,7 @@ export const InquiryResolutionType = builder.enumType('InquiryResolution', {
   values: Object.values(InquiryResolution),
 });
 
-export const Payment = builder.objectRef<PaymentRow>('Payment').implement({
+Payment.implement({
   description: "One attempt to pay all that is due on an order. Only the gateway's own word, asked back, moves it.",
   interfaces: [Node],
   fields: (t) => ({
@@ -60,6 +60,11 @@ export const Payment = builder.objectRef<PaymentRow>('Payment').implement({
       description: 'Why an operator must decide: AMOUNT, CURRENCY, SECOND_SUCCESS, LATE_AFTER_EXPIRY, ORDER_CANCELLED.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    refunds: t.field({
+      type: [Refund],
+      description: 'What went back of it, or is on its way, oldest first.',
+      resolve: (payment, _args, ctx) => ctx.loaders.refundsOfPayment.load(payment.id),
+    }),
   }),
 });
 registerNode(
@@ -101,12 +106,15 @@ builder.queryFields((t) => ({
   }),
 }));
 
-const PaymentPayload = payloadType('PaymentPayload', 'payment', Payment);
-
 const PayOrderInput = builder.inputType('PayOrderInput', {
   fields: (t) => ({
     orderId: t.id({ required: true }),
     methodId: t.id({ required: true }),
+    walletAmount: t.field({
+      type: 'Decimal',
+      description:
+        "The part of what is due that the customer's wallet gives, in the order's currency; the method pays the rest.",
+    }),
     returnUrl: t.field({ type: 'URL', description: "Where the customer comes back to; on one of the shop's origins." }),
     idempotencyKey: t.string(),
   }),

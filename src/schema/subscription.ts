@@ -5,8 +5,8 @@ import type { JournalEvent } from '../journal.ts';
 import { watchOrders, watchPayments } from '../resolvers/live.ts';
 import { builder } from './builder.ts';
 import { OrderStatusType } from './order.ts';
-import { Payment, PaymentStatusType } from './payment.ts';
-import { Order } from './refs.ts';
+import { PaymentStatusType } from './payment.ts';
+import { Order, Payment } from './refs.ts';
 
 /** What the event itself says; nothing of it is read from the database. */
 const said = (event: JournalEvent) => event.payload as unknown as EventPayloads['order.status' | 'payment.status'];

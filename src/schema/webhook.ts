@@ -7,7 +7,7 @@ import { builder } from './builder.ts';
 import { connectionArgs, connectionType } from './connection.ts';
 import { runVerb, UserError, type Payload } from './mutation.ts';
 import { Node, registerNode } from './node.ts';
-import { Payment } from './payment.ts';
+import { Payment } from './refs.ts';
 
 const WebhookVerdictType = builder.enumType('WebhookVerdict', {
   values: Object.values(WebhookVerdict),

@@ -88,7 +88,7 @@ describe('postings', () => {
         const heldMinor = settleMinor + commissionMinor + creditMinor;
         expectSound(
           settlementPosting({ amountMinor, taxMinor, commissionMinor }),
-          refundPosting({ refundMinor: amountMinor, taxMinor: 0n }),
+          refundPosting({ ofOrderMinor: amountMinor, taxMinor: 0n, target: 'GATEWAY' }),
         );
         expectSound(
           reviewHoldPosting({ heldMinor }),
@@ -102,7 +102,7 @@ describe('postings', () => {
   test('a refund of all takes the tax back and leaves what was sold and returned', () => {
     const postings = [
       settlementPosting({ amountMinor: 114n, taxMinor: 14n, commissionMinor: 0n }),
-      refundPosting({ refundMinor: 114n, taxMinor: 14n }),
+      refundPosting({ ofOrderMinor: 114n, taxMinor: 14n, target: 'GATEWAY' }),
     ];
     expect(Object.fromEntries(balances(...postings))).toEqual({ REVENUE: -100n, REFUNDS: 100n });
   });

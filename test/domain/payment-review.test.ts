@@ -177,7 +177,7 @@ describe('refunding a payment under review', () => {
 });
 
 describe('a refund the gateway carried out', () => {
-  const paid = { status: 'PAID', capturedMinor: 100n, refundedMinor: 0n, settledMinor: 100n } as const;
+  const paid = { status: 'PAID', capturedMinor: 100n, refundedMinor: 0n, settledMinor: 100n, creditMinor: 0n } as const;
   const order = { status: 'PAID', paidMinor: 100n, refundedMinor: 0n } as const;
 
   test('in parts moves payment and order to partially and at last fully refunded', () => {
@@ -187,6 +187,9 @@ describe('a refund the gateway carried out', () => {
       orderStatus: 'PARTIALLY_REFUNDED',
       paymentRefundedMinor: 40n,
       orderRefundedMinor: 40n,
+      ofOrderMinor: 40n,
+      creditMinor: 0n,
+      commissionMinor: 0n,
       wasHeld: false,
     });
     const last = decideRefund({
@@ -209,7 +212,7 @@ describe('a refund the gateway carried out', () => {
   });
 
   test('of held money ends the review as a whole and leaves the order alone', () => {
-    const held = { ...paid, status: 'UNDER_REVIEW', settledMinor: 0n } as const;
+    const held = { ...paid, status: 'UNDER_REVIEW', settledMinor: 0n, creditMinor: 0n } as const;
     expect(decideRefund({ payment: held, order, refundMinor: 100n })).toMatchObject({
       paymentStatus: 'REFUNDED',
       orderStatus: 'PAID',
@@ -222,13 +225,16 @@ describe('a refund the gateway carried out', () => {
   });
 
   test('gives back credit last and without touching the order', () => {
-    const overpaid = { ...paid, capturedMinor: 120n };
-    expect(decideRefund({ payment: overpaid, order, refundMinor: 120n })).toMatchObject({
+    const overpaid = { ...paid, capturedMinor: 125n, creditMinor: 20n };
+    expect(decideRefund({ payment: overpaid, order, refundMinor: 125n })).toMatchObject({
       paymentStatus: 'REFUNDED',
       orderStatus: 'REFUNDED',
       orderRefundedMinor: 100n,
+      ofOrderMinor: 100n,
+      creditMinor: 20n,
+      commissionMinor: 5n,
     });
-    const credit = { ...paid, settledMinor: 0n };
+    const credit = { ...paid, settledMinor: 0n, creditMinor: 100n };
     expect(decideRefund({ payment: credit, order, refundMinor: 100n })).toMatchObject({
       paymentStatus: 'REFUNDED',
       orderStatus: 'PAID',

@@ -2,7 +2,9 @@ import { isNonNullType } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { KEY_SCOPES } from '../../src/access.ts';
+import { reviewHoldPosting } from '../../src/domain/ledger.ts';
 import { decodeGlobalId } from '../../src/global-id.ts';
+import { postLedger } from '../../src/ledger.ts';
 import { schema } from '../../src/schema/index.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { proveCustomers } from '../isolation/customers.ts';
@@ -103,6 +105,8 @@ describe('what the database does as its owner', () => {
     'find_tenant',
     'forget_old',
     'has_migration',
+    'hold_ledger',
+    'lock_ledger_accounts',
     'origin_listed',
     'post_ledger',
     'read_streams',
@@ -137,23 +141,22 @@ describe('what the database does as its owner', () => {
     const entries = (await world.owner('select count(*) from ledger_entries where tenant_id = $1', [TENANT_A]))[0];
     const post = (scope: { tenantId: string; customerId: null }) =>
       world.app.db.write(scope, (tx) =>
-        tx.query("select post_ledger(gen_random_uuid(), 'TEST', gen_random_uuid(), 'EGP', now(), $1)", [
-          JSON.stringify(
-            ['GATEWAY_CLEARING', 'PAYMENTS_UNDER_REVIEW'].map((kind, index) => ({
-              kind,
-              holderId: TENANT_A,
-              amountMinor: index === 0 ? '5' : '-5',
-            })),
-          ),
-        ]),
+        postLedger(tx, world.app, TENANT_A, {
+          postings: [
+            {
+              kind: 'TEST',
+              subjectId: TENANT_A,
+              currencyCode: 'EGP',
+              entries: reviewHoldPosting({ heldMinor: 5n }),
+            },
+          ],
+        }),
       );
     await post({ tenantId: TENANT_B, customerId: null });
     expect((await world.owner('select count(*) from ledger_entries where tenant_id = $1', [TENANT_A]))[0]).toEqual(
       entries,
     );
-    await expect(
-      world.app.db.lookUp("select post_ledger(gen_random_uuid(), 'TEST', gen_random_uuid(), 'EGP', now(), '[]')", []),
-    ).rejects.toThrow('no tenant');
+    await expect(world.app.db.lookUp("select post_ledger('[]', '[]')", [])).rejects.toThrow('no tenant');
   });
 });
 
@@ -182,7 +185,7 @@ describe('a secret key', () => {
   ]);
   const NODES: Readonly<Record<string, readonly string[]>> = {
     'orders:read': ['Order', 'User', 'Booking', 'Tenant'],
-    'payments:read': ['Payment', 'OutcomeInquiry'],
+    'payments:read': ['Payment', 'Refund', 'OutcomeInquiry'],
     'invoices:read': ['Invoice'],
     'webhooks:read': ['WebhookDelivery'],
   };
@@ -243,6 +246,7 @@ describe('a secret key', () => {
       issueOrder: { orderId: none.orderId },
       cancelOrder: { orderId: none.orderId },
       payOrder: { orderId: none.orderId, methodId: none.methodId },
+      refundPayment: { paymentId: none.paymentId, reason: 'x' },
       resolvePaymentReview: { paymentId: none.paymentId, decision: 'ACCEPT', reason: 'x' },
       replayWebhook: { deliveryId: none.deliveryId },
       createTenant: { slug: 'x', name: 'x', currencyCode: 'EGP' },

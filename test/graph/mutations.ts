@@ -289,6 +289,25 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
       };
     },
   },
+  refundPayment: {
+    as: operator,
+    answer: 'payment { id status refunded { amount } }',
+    prepare: async (stage) => {
+      const started = await stage.shop.started();
+      await stage.shop.paid(started);
+      const { paymentId } = started;
+      return {
+        input: { paymentId, amount: '1.00', reason: 'a scratch', to: 'WALLET' },
+        other: { field: 'amount', value: '2.00' },
+        effects: async () => [
+          await numbers(stage.shop, 'select count(*) from refunds where payment_id = $1', [rawId(paymentId)]),
+          (await numbers(stage.shop, 'select refunded_minor as count from payments where id = $1', [
+            rawId(paymentId),
+          ])) / 100,
+        ],
+      };
+    },
+  },
   resolvePaymentReview: {
     as: operator,
     answer: 'payment { id status reviewReason }',

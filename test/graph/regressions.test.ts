@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import { createHmac } from 'node:crypto';
 
 import pg from 'pg';
@@ -109,8 +111,17 @@ describe('the ledger', () => {
         { kind: 'GATEWAY_CLEARING', holderId: nil, amountMinor: '5' },
         { kind: 'PAYMENTS_UNDER_REVIEW', holderId: nil, amountMinor: '-5' },
       ];
-      await client.query("select post_ledger(gen_random_uuid(), 'TEST', gen_random_uuid(), 'EGP', now(), $1)", [
-        JSON.stringify(entries),
+      await client.query("select post_ledger($1, '[]')", [
+        JSON.stringify([
+          {
+            id: randomUUID(),
+            kind: 'TEST',
+            subjectId: randomUUID(),
+            currencyCode: 'EGP',
+            occurredAt: '2026-11-21T00:00:00Z',
+            entries,
+          },
+        ]),
       ]);
       await client.query('commit');
     };

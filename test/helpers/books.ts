@@ -10,11 +10,18 @@ const LAWS: Readonly<Record<string, string>> = {
   'a settled payment was never also held': `select s.subject_id from ledger_transactions s join ledger_transactions h using (tenant_id, subject_id)
     where s.kind = 'SETTLEMENT' and h.kind = 'REVIEW_HOLD'`,
   'money that was captured is in the ledger, and no other': `select p.id from payments p left join ledger_transactions t
-      on t.tenant_id = p.tenant_id and t.subject_id = p.id and t.kind in ('SETTLEMENT', 'REVIEW_HOLD')
-    where (p.captured_minor > 0) <> (t.id is not null)`,
+      on t.tenant_id = p.tenant_id and t.subject_id = coalesce(p.share_of_id, p.id) and t.kind in ('SETTLEMENT', 'REVIEW_HOLD')
+    where (p.captured_minor > 0) <> (t.id is not null) and (p.share_of_id is null or p.captured_minor > 0)`,
   'a paid order has one invoice, another none': `select o.id from orders o left join invoices v
       on v.tenant_id = o.tenant_id and v.order_id = o.id and v.kind = 'INVOICE'
-    group by o.tenant_id, o.id having count(v.id) <> (case when o.status = 'PAID' then 1 else 0 end)`,
+    group by o.tenant_id, o.id having count(v.id) <> (case when o.type <> 'TOP_UP' and o.status in ('PAID', 'PARTIALLY_REFUNDED', 'REFUNDED') then 1 else 0 end)`,
+  'the ledger proves itself': `select t.slug, f.* from tenants t cross join lateral first_ledger_fault(t.id) f`,
+  'what an order counts is what its payments gave it': `select o.id from orders o join payments p on p.tenant_id = o.tenant_id and p.order_id = o.id
+    where o.status = 'PAID' group by o.tenant_id, o.id, o.paid_minor
+    having o.paid_minor > sum(p.captured_minor) filter (where p.status in ('PAID', 'PARTIALLY_REFUNDED', 'REFUNDED'))`,
+  'what is held of a wallet is held for a payment that is pending': `select h.id from ledger_holds h
+    left join payments p on p.tenant_id = h.tenant_id and p.id = h.id
+    where h.kind = 'WALLET_SHARE' and (h.outcome is null) <> (p.status is not distinct from 'PENDING')`,
   'an order counts one payment as revenue at most': `select p.order_id from payments p join ledger_transactions t
       on t.tenant_id = p.tenant_id and t.subject_id = p.id and t.kind = 'SETTLEMENT' group by 1 having count(*) > 1`,
   'order numbers have no gaps': `select tenant_id from orders where number is not null group by 1

@@ -17,9 +17,10 @@ const SEES: Readonly<Record<string, 'OWN' | 'NOTHING' | { readonly all: string }
   audit_entries: 'NOTHING',
   api_keys: 'NOTHING',
   credentials: 'NOTHING',
-  ledger_accounts: 'NOTHING',
-  ledger_transactions: 'NOTHING',
-  ledger_entries: 'NOTHING',
+  ledger_accounts: 'OWN',
+  ledger_transactions: 'OWN',
+  ledger_entries: 'OWN',
+  ledger_holds: 'OWN',
   order_items: {
     all: 'reached through their order only, which is its owner’s; a policy would look that order up for every line',
   },
@@ -44,6 +45,10 @@ const VICTIMS: Readonly<Record<string, string>> = {
   invoices: 'customer_id = $1',
   operations: "actor = 'user:' || $1",
   refunds: 'payment_id = any (select id from payments where customer_id = $1)',
+  ledger_accounts: 'holder_id = $1',
+  ledger_entries: 'holder_id = $1',
+  ledger_holds: 'holder_id = $1',
+  ledger_transactions: 'id = any (select transaction_id from ledger_entries where holder_id = $1)',
 };
 
 export interface CustomerProof {

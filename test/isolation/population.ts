@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 
 import { encodeGlobalId } from '../../src/global-id.ts';
+import { holdLedger } from '../../src/ledger.ts';
+import { giveWallet } from '../helpers/wallet.ts';
 import { eventually, type As, type SessionFacts, type TestApp } from '../helpers/app.ts';
 
 /** Words that stand in tenant A's data and nowhere else: where one shows up, something leaked. */
@@ -197,5 +199,21 @@ async function insertTheRest(
     "insert into rate_budgets (tenant_id, bucket, window_start, used) values ($1, 'CANARYREF', now(), 1)",
     [TENANT_A],
   );
-  return { Booking: encodeGlobalId('Booking', booking), OutcomeInquiry: encodeGlobalId('OutcomeInquiry', inquiry) };
+  await giveWallet(world, uuid(userGlobalId)!, 791_937n);
+  await world.app.db.write({ tenantId: TENANT_A, customerId: null }, (tx) =>
+    holdLedger(tx, world.app, uuid(userGlobalId)!, {
+      id: randomUUID(),
+      accountKind: 'WALLET',
+      currencyCode: 'EGP',
+      amountMinor: 1n,
+      kind: 'CANARYREF',
+      subjectId: randomUUID(),
+      expiresAt: null,
+    }),
+  );
+  return {
+    Refund: encodeGlobalId('Refund', refund),
+    Booking: encodeGlobalId('Booking', booking),
+    OutcomeInquiry: encodeGlobalId('OutcomeInquiry', inquiry),
+  };
 }

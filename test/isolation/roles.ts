@@ -38,6 +38,7 @@ const LEAST: Readonly<Record<string, Rank>> = {
   issueOrder: 'OPERATOR',
   cancelOrder: 'CUSTOMER',
   payOrder: 'CUSTOMER',
+  refundPayment: 'OPERATOR',
   resolvePaymentReview: 'OPERATOR',
   replayWebhook: 'OPERATOR',
 };

@@ -18,6 +18,9 @@ const CUSTOMER_TABLES: Readonly<Record<string, string>> = {
   bookings: 'customer_id',
   payments: 'customer_id',
   invoices: 'customer_id',
+  ledger_accounts: 'holder_id',
+  ledger_entries: 'holder_id',
+  ledger_holds: 'holder_id',
 };
 
 export interface TableProof {
