@@ -7,6 +7,7 @@ import type { BenchDatabase } from './database.ts';
 import type { QueryName } from './queries.ts';
 import { SERVER_CORE, startLoad } from './speed.ts';
 import { watchProfiled } from './subscriptions.ts';
+import { measureWebhooks } from './webhooks.ts';
 
 interface ProfileNode {
   readonly id: number;
@@ -30,22 +31,27 @@ export async function profileQuery(
   seconds: number,
   log: Log,
 ): Promise<void> {
-  await profiled(database, seconds, log, async (nodeArgs) => {
-    const load = await startLoad();
-    const portolan = await startPortolan(database, { core: SERVER_CORE, nodeArgs });
-    try {
-      const result = await load.run({
-        port: portolan.port,
-        requests: await requestsOf('portolan', query, tokens),
-        seconds,
-      });
-      log(`${query}: ${Math.round(result.answers / result.seconds)} requests a second while profiled.`);
-      return performance.now();
-    } finally {
-      await portolan.stop();
-      await load.stop();
-    }
-  });
+  await profiled(
+    database,
+    () => seconds,
+    log,
+    async (nodeArgs) => {
+      const load = await startLoad();
+      const portolan = await startPortolan(database, { core: SERVER_CORE, nodeArgs });
+      try {
+        const result = await load.run({
+          port: portolan.port,
+          requests: await requestsOf('portolan', query, tokens),
+          seconds,
+        });
+        log(`${query}: ${Math.round(result.answers / result.seconds)} requests a second while profiled.`);
+        return performance.now();
+      } finally {
+        await portolan.stop();
+        await load.stop();
+      }
+    },
+  );
 }
 
 /** The same for one of the two processes that bring events to subscribers: `npm run bench -- profile subscriptions`. */
@@ -55,7 +61,28 @@ export async function profileSubscriptions(
   seconds: number,
   log: Log,
 ): Promise<void> {
-  await profiled(database, seconds, log, (nodeArgs) => watchProfiled(database, tokens, { seconds, nodeArgs }, log));
+  await profiled(
+    database,
+    () => seconds,
+    log,
+    (nodeArgs) => watchProfiled(database, tokens, { seconds, nodeArgs }, log),
+  );
+}
+
+/** The same for what takes the webhooks: `npm run bench -- profile webhooks`. */
+export async function profileWebhooks(database: BenchDatabase, count: number, log: Log): Promise<void> {
+  let seconds = 1;
+  await profiled(
+    database,
+    () => seconds,
+    log,
+    async (nodeArgs) => {
+      const result = await measureWebhooks(database, count, log, nodeArgs);
+      seconds = count / result.perSecond;
+      log(`webhooks: ${Math.round(result.perSecond)} a second while profiled.`);
+      return performance.now();
+    },
+  );
 }
 
 type Log = (line: string) => void;
@@ -63,7 +90,7 @@ type Log = (line: string) => void;
 /** @param work starts a process with the arguments, ends it, and says when its load was over. */
 async function profiled(
   database: BenchDatabase,
-  seconds: number,
+  seconds: () => number,
   log: Log,
   work: (nodeArgs: string[]) => Promise<number>,
 ): Promise<void> {
@@ -76,7 +103,7 @@ async function profiled(
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile)
     .toSorted((a, b) => b.samples.length - a.samples.length);
   if (!profiles[0]) throw new Error('The process wrote no profile.');
-  show(windowOf(profiles[0], sinceMs, seconds * 1000 * STEADY_SHARE), log);
+  show(windowOf(profiles[0], sinceMs, seconds() * 1000 * STEADY_SHARE), log);
   rmSync(folder, { recursive: true });
 }
 

@@ -5,7 +5,7 @@ import { openTokenMaker, type TokenMaker } from './contestants.ts';
 import { openBenchDatabase, type BenchDatabase } from './database.ts';
 import { installPeers } from './peers.ts';
 import { runPgbench } from './pgbench.ts';
-import { profileQuery, profileSubscriptions } from './profile.ts';
+import { profileQuery, profileSubscriptions, profileWebhooks } from './profile.ts';
 import { QUERY_NAMES, type QueryName } from './queries.ts';
 import { makeReport, printReport, type Results } from './report.ts';
 import { measureSpeed } from './speed.ts';
@@ -15,7 +15,7 @@ import { measureWebhooks } from './webhooks.ts';
 
 /**
  * npm run bench                  all of it, written to bench/report.json
- * npm run bench -- profile q1    where our process spends its time on q1, q2, q3 or subscriptions
+ * npm run bench -- profile q1    where our process spends its time on q1, q2, q3, subscriptions or webhooks
  *
  * BENCH_SECONDS (60) is the length of the subscriptions' run; everything else is in proportion. A shorter bench prints its report only.
  */
@@ -50,7 +50,7 @@ async function main([command, query]: readonly string[]): Promise<void> {
   const seconds = Number(process.env['BENCH_SECONDS'] || SECONDS);
   if (!(seconds >= 1)) throw new Error('BENCH_SECONDS must be a number from 1.');
   const isProfile = command === 'profile';
-  const profiles: readonly string[] = [...QUERY_NAMES, 'subscriptions'];
+  const profiles: readonly string[] = [...QUERY_NAMES, 'subscriptions', 'webhooks'];
   if (command !== undefined && !(isProfile && profiles.includes(query ?? '')))
     throw new Error(`There are: npm run bench, and npm run bench -- profile ${profiles.join('|')}.`);
   if (!isProfile) installPeers(log);
@@ -60,6 +60,7 @@ async function main([command, query]: readonly string[]): Promise<void> {
     log(database.description);
     if (query === 'subscriptions')
       return await profileSubscriptions(database, tokens, lengths(seconds).profileSeconds, log);
+    if (query === 'webhooks') return await profileWebhooks(database, lengths(seconds).webhooks, log);
     if (isProfile)
       return await profileQuery(database, tokens, query as QueryName, lengths(seconds).profileSeconds, log);
     const report = makeReport(database, await measure(database, tokens, seconds), new Date());

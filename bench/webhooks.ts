@@ -10,7 +10,7 @@ import { createVault } from '../src/vault.ts';
 import { startPortolan } from './contestants.ts';
 import { onDatabase, type BenchDatabase } from './database.ts';
 import { operatorId, SIZE, SPECIAL, tenantId } from './dataset.ts';
-import { freePort, startProcess, untilReady } from './processes.ts';
+import { cpuMs, freePort, startProcess, untilReady } from './processes.ts';
 import { wireText } from './queries.ts';
 import { startLoad } from './speed.ts';
 
@@ -47,6 +47,7 @@ export async function measureWebhooks(
   database: BenchDatabase,
   count: number,
   log: (line: string) => void,
+  nodeArgs: readonly string[] = [],
 ): Promise<WebhookResults> {
   const port = await freePort();
   const books = join(database.dataDir, 'vendor');
@@ -65,6 +66,7 @@ export async function measureWebhooks(
     await insertPayments(database, invoices);
     const portolan = await startPortolan(database, {
       name: 'webhooks',
+      nodeArgs,
       variables: { FAWATERK_BASE_URL: `${vendor}/fawaterk/api/v2` },
     });
     try {
@@ -78,6 +80,7 @@ export async function measureWebhooks(
         once: true,
         good: ACCEPTED,
       });
+      const cpuBefore = [cpuMs(portolan.pid), cpuMs(simulators.pid)];
       const result = await load.run({
         port: portolan.port,
         requests: requests.slice(WARM),
@@ -85,6 +88,10 @@ export async function measureWebhooks(
         once: true,
         good: ACCEPTED,
       });
+      const [ours, theirs] = [portolan.pid, simulators.pid].map(
+        (pid, index) => ((cpuMs(pid) ?? 0) - (cpuBefore[index] ?? 0)) / result.answers,
+      );
+      log(`  CPU a webhook: ${ours!.toFixed(2)} ms ours, ${theirs!.toFixed(2)} ms the simulated vendor's`);
       const settled = await checkSettled(database, before, count);
       return {
         delivered: count,

@@ -33,6 +33,11 @@ export interface Transaction extends Statements {
   maybeOne<T = Row>(text: string, values?: readonly unknown[]): Promise<T | undefined>;
   /** The one row; throws where there is none: only for statements that must give one. */
   one<T = Row>(text: string, values?: readonly unknown[]): Promise<T>;
+  /**
+   * A write nobody reads anything from: it leaves in one message with the next statement, or with the commit, and in its place among
+   * them. What it fails with, that statement or the transaction fails with.
+   */
+  later(text: string, values?: readonly unknown[]): void;
 }
 
 export interface DatabaseOptions {
@@ -91,6 +96,8 @@ interface EnteredRow {
 class OpenTransaction implements Transaction {
   readonly scope: Scope;
   readonly #connection: Connection;
+  #waiting: { readonly text: string; readonly values: readonly unknown[] | undefined }[] = [];
+  readonly #sent: Promise<unknown>[] = [];
 
   constructor(scope: Scope, connection: Connection) {
     this.scope = scope;
@@ -98,7 +105,34 @@ class OpenTransaction implements Transaction {
   }
 
   query<T = Row>(text: string, values?: readonly unknown[]): Promise<T[]> {
+    this.#send();
     return this.#connection.query<T>(text, values);
+  }
+
+  later(text: string, values?: readonly unknown[]): void {
+    this.#waiting.push({ text, values });
+  }
+
+  get waits(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Sends what waits and the commit behind it. @returns what the commit did @throws the first failure of what nobody waited for */
+  async commit(): Promise<string> {
+    this.#send();
+    const committed = this.#connection.control('commit');
+    // Its own failure would only say that it was skipped.
+    committed.catch(() => undefined);
+    await Promise.all(this.#sent);
+    return committed;
+  }
+
+  #send(): void {
+    for (const { text, values } of this.#waiting.splice(0)) {
+      const sent = this.#connection.query(text, values);
+      sent.catch(() => undefined);
+      this.#sent.push(sent);
+    }
   }
 
   async maybeOne<T = Row>(text: string, values?: readonly unknown[]): Promise<T | undefined> {
@@ -290,7 +324,7 @@ export class Database {
 
   /** Runs work in one read-only snapshot. */
   read<T>(scope: Scope, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.#run('begin isolation level repeatable read read only', scope, work);
+    return this.#run('read', scope, work);
   }
 
   /**
@@ -300,22 +334,29 @@ export class Database {
   async write<T>(scope: Scope, work: (tx: Transaction) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#run('begin', scope, work);
+        return await this.#run('write', scope, work);
       } catch (error) {
         if (attempt >= DEADLOCK_ATTEMPTS || !isDeadlock(error)) throw error;
       }
     }
   }
 
-  async #run<T>(begin: string, scope: Scope, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  async #run<T>(how: 'read' | 'write', scope: Scope, work: (tx: Transaction) => Promise<T>): Promise<T> {
     const connection = await this.acquire();
     const mark = { open: true };
     try {
-      const begun = connection.control(begin);
+      const begun = connection.control(how === 'read' ? 'begin isolation level repeatable read read only' : 'begin');
       const entered = connection.send(ENTER, [scope.tenantId, scope.customerId]);
-      await Promise.all([begun, entered]);
-      const result = await openTransaction.run(mark, () => work(new OpenTransaction(scope, connection)));
-      const ended = await connection.control('commit');
+      // Not awaited here: the first statement travels in the same write, and fails with them.
+      for (const first of [begun, entered]) first.catch(() => undefined);
+      const tx = new OpenTransaction(scope, connection);
+      const result = await openTransaction.run(mark, () => work(tx));
+      if (how === 'read') {
+        if (tx.waits) throw new Error('A write in a transaction that reads.');
+        this.endSoon(connection);
+        return result;
+      }
+      const ended = await tx.commit();
       // A swallowed error leaves the transaction failed: its COMMIT then rolls back, and nobody may believe otherwise.
       if (ended !== 'COMMIT') throw new Error('The transaction had failed and was rolled back.');
       connection.client.release();

@@ -24,8 +24,8 @@ export interface NewEvent<T extends EventType = EventType> {
 }
 
 /** Writes an event in the transaction of the change it tells of; its position is given inside COMMIT by the database. */
-export async function appendEvent<T extends EventType>(tx: Transaction, event: NewEvent<T>): Promise<void> {
-  await tx.query(
+export function appendEvent<T extends EventType>(tx: Transaction, event: NewEvent<T>): void {
+  tx.later(
     `insert into events (tenant_id, id, type, aggregate_type, aggregate_id, version, payload, occurred_at)
      values (current_tenant(), $1, $2, $3, $4, $5, $6, $7)`,
     [

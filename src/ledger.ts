@@ -29,16 +29,32 @@ const NIL_ID = '00000000-0000-0000-0000-000000000000';
  * @param customerId whose accounts are meant where an account is a customer's
  * @throws the database's 23514 with constraint ledger_accounts_side where an account would leave its side: see orShort
  */
-export async function postLedger(
-  tx: Transaction,
-  app: Keeping,
-  customerId: string,
-  work: { readonly postings: readonly Posting[]; readonly ends?: readonly HoldEnd[] },
-): Promise<void> {
-  const { postings, ends = [] } = work;
-  if (postings.length === 0 && ends.length === 0) return;
+export async function postLedger(tx: Transaction, app: Keeping, customerId: string, work: LedgerWork): Promise<void> {
+  if (isNothing(work)) return;
+  await tx.query(POST, postingValues(app, customerId, work));
+}
+
+/** The same, sent with the commit, for work that takes nothing from a customer's account: nobody waits for what can't be refused. */
+export function postLedgerLater(tx: Transaction, app: Keeping, customerId: string, work: LedgerWork): void {
+  if (isNothing(work)) return;
+  tx.later(POST, postingValues(app, customerId, work));
+}
+
+/** Everything one database transaction posts. */
+export interface LedgerWork {
+  readonly postings: readonly Posting[];
+  readonly ends?: readonly HoldEnd[];
+}
+
+const POST = 'select post_ledger($1, $2)';
+
+function isNothing({ postings, ends = [] }: LedgerWork): boolean {
+  return postings.length === 0 && ends.length === 0;
+}
+
+function postingValues(app: Keeping, customerId: string, { postings, ends = [] }: LedgerWork): [string, string] {
   const occurredAt = app.clock.now();
-  await tx.query('select post_ledger($1, $2)', [
+  return [
     JSON.stringify(
       postings.map((posting) => ({
         id: app.newId(),
@@ -54,7 +70,7 @@ export async function postLedger(
       })),
     ),
     JSON.stringify(ends.map((end) => ({ ...end, endedAt: occurredAt }))),
-  ]);
+  ];
 }
 
 export interface Hold {

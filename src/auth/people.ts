@@ -71,7 +71,7 @@ export async function createUser(
         passwordHash,
         now,
       ]);
-      await appendEvent(tx, {
+      appendEvent(tx, {
         id: tools.newId(),
         type: 'user.changed',
         aggregateType: 'User',

@@ -120,7 +120,7 @@ async function revoke(tools: SessionTools, tx: Transaction, row: RefreshRow, rea
     'update sessions set revoked_at = $2, revoked_reason = $3 where tenant_id = current_tenant() and id = $1',
     [row.session_id, now, reason],
   );
-  await appendEvent(tx, {
+  appendEvent(tx, {
     id: tools.newId(),
     type: 'session.revoked',
     aggregateType: 'Session',

@@ -42,7 +42,7 @@ export function authorOf(ctx: Context): Author {
 export async function recordChange(author: Author, tx: Transaction, change: ConfigurationChange): Promise<void> {
   const occurredAt = author.clock.now();
   const { type, aggregateType, aggregateId, version, action, before, after } = change;
-  await appendEvent(tx, {
+  appendEvent(tx, {
     id: author.newId(),
     type,
     aggregateType,

@@ -20,7 +20,7 @@ export async function expireHold(app: Settling, scope: Scope, holdId: string): P
     if (!due) return;
     const order = await lockOrder(tx, due.orderId);
     const share = await lockPayment(tx, holdId);
-    const ends = await releaseShares(app, tx, [share], 'EXPIRED');
+    const ends = releaseShares(app, tx, [share], 'EXPIRED');
     await tx.query(
       'update orders set payment_status = $2, version = version + 1 where tenant_id = current_tenant() and id = $1',
       [order.id, orderPaymentStatus(await paymentsOf(tx, order.id))],

@@ -22,7 +22,7 @@ export async function expireOrder(app: Polling, scope: Scope, orderId: string): 
       `update orders set status = 'EXPIRED', payment_status = $2, version = version + 1 where tenant_id = current_tenant() and id = $1`,
       [order.id, paymentStatus],
     );
-    await appendEvent(tx, {
+    appendEvent(tx, {
       id: app.newId(),
       type: 'order.status',
       aggregateType: 'Order',

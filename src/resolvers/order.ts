@@ -124,7 +124,7 @@ async function insertOrder(
       now,
     ],
   );
-  await appendEvent(tx, {
+  appendEvent(tx, {
     id: ctx.app.newId(),
     type: 'order.created',
     aggregateType: 'Order',
@@ -233,7 +233,7 @@ async function orderMoved(
   order: OrderModel,
   status: OrderModel['status'],
 ): Promise<void> {
-  await appendEvent(tx, {
+  appendEvent(tx, {
     id: ctx.app.newId(),
     type: 'order.status',
     aggregateType: 'Order',

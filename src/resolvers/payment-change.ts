@@ -27,13 +27,13 @@ export function paymentsOf(tx: Transaction, orderId: string): Promise<PaymentMod
 }
 
 /** Tells of a payment's new status. `version` is the payment's after the change. */
-export async function paymentMoved(
+export function paymentMoved(
   app: Changing,
   tx: Transaction,
   payment: Pick<PaymentModel, 'id' | 'orderId' | 'customerId'>,
   change: { version: number; previousStatus: PaymentStatus; status: PaymentStatus },
-): Promise<void> {
-  await appendEvent(tx, {
+): void {
+  appendEvent(tx, {
     id: app.newId(),
     type: 'payment.status',
     aggregateType: 'Payment',

@@ -23,7 +23,7 @@ export async function cancelPendingPayments(app: Changing, tx: Transaction, orde
        where tenant_id = current_tenant() and id = $1`,
       [payment.id, afterGivingUp(app)],
     );
-    await paymentMoved(app, tx, payment, {
+    paymentMoved(app, tx, payment, {
       version: payment.version + 1,
       previousStatus: 'PENDING',
       status: 'CANCELLED',
@@ -53,7 +53,7 @@ export async function endStalePayment(
      where tenant_id = current_tenant() and id = $1`,
     [payment.id, status, reason, afterGivingUp(app)],
   );
-  await paymentMoved(app, tx, payment, { version: payment.version + 1, previousStatus: payment.status, status });
+  paymentMoved(app, tx, payment, { version: payment.version + 1, previousStatus: payment.status, status });
   const shares = (await paymentsOf(tx, payment.orderId)).filter((other) => other.shareOfId === payment.id);
-  await postLedger(tx, app, payment.customerId, { postings: [], ends: await releaseShares(app, tx, shares) });
+  await postLedger(tx, app, payment.customerId, { postings: [], ends: releaseShares(app, tx, shares) });
 }

@@ -245,7 +245,7 @@ async function insertPayment(
     ],
   );
   const payment = await lockPayment(tx, id);
-  await paymentMoved(ctx.app, tx, payment, { version: 1, previousStatus: 'UNPAID', status: 'PENDING' });
+  paymentMoved(ctx.app, tx, payment, { version: 1, previousStatus: 'UNPAID', status: 'PENDING' });
   if (walletMinor > 0n)
     await orShort(() => insertShare(ctx.app, tx, order, { paymentId: id, amountMinor: walletMinor }));
   await tx.query(

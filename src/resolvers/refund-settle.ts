@@ -122,7 +122,7 @@ async function writePayment(
      where tenant_id = current_tenant() and id = $1`,
     [payment.id, decision.paymentStatus, decision.paymentRefundedMinor],
   );
-  await paymentMoved(app, tx, payment, {
+  paymentMoved(app, tx, payment, {
     version: payment.version + 1,
     previousStatus: payment.status,
     status: decision.paymentStatus,
@@ -141,7 +141,7 @@ async function writeOrder(
     [order.id, decision.orderStatus, orderPaymentStatus(await paymentsOf(tx, order.id)), decision.orderRefundedMinor],
   );
   if (decision.orderStatus === order.status) return;
-  await appendEvent(tx, {
+  appendEvent(tx, {
     id: app.newId(),
     type: 'order.status',
     aggregateType: 'Order',

@@ -15,14 +15,14 @@ import {
   type PaymentDecision,
   type ReviewFact,
 } from '../domain/payment.ts';
-import { orderPaymentStatus } from '../domain/payment-state.ts';
+import { orderPaymentStatus, type PaymentStatus } from '../domain/payment-state.ts';
+import { notFound } from '../errors.ts';
 import { appendEvent } from '../events.ts';
 import type { OrderModel, PaymentModel } from '../generated/prisma/models.ts';
-import { postLedger, type HoldEnd, type Posting } from '../ledger.ts';
-import { PAYMENT_COLUMNS } from '../loaders.ts';
+import { postLedger, postLedgerLater, type HoldEnd, type Posting } from '../ledger.ts';
+import { ORDER_COLUMNS, PAYMENT_COLUMNS } from '../loaders.ts';
 import { issueInvoice } from './invoice.ts';
-import { lockOrder } from './order-lock.ts';
-import { lockPayment, paymentMoved, paymentsOf } from './payment-change.ts';
+import { paymentMoved } from './payment-change.ts';
 import { afterGivingUp } from './payment-end.ts';
 import { captureShare, releaseShares, shareAvailable } from './wallet-share.ts';
 
@@ -37,8 +37,6 @@ export interface PaymentNews {
   readonly reason?: string;
   readonly actor?: string;
 }
-
-const NIL_ID = '00000000-0000-0000-0000-000000000000';
 
 /**
  * The one way money moves: webhook, poll and operator all come here (COM-7, COM-9). Locks the order, then the payment, decides by the
@@ -56,6 +54,8 @@ interface Locked {
   readonly payment: PaymentModel;
   /** What the wallet gives beside it. */
   readonly share: PaymentModel | null;
+  /** All of the order's, as they were. */
+  readonly payments: readonly PaymentModel[];
 }
 
 async function decide(tx: Transaction, locked: Locked, news: PaymentNews): Promise<PaymentDecision> {
@@ -77,18 +77,24 @@ export async function foresee(
   return { order: locked.order, payment: locked.payment, decision: await decide(tx, locked, news) };
 }
 
+// Both statements in one message: the second waits in the database until the first has its lock (decisions.md, "Global lock order").
 async function lockBoth(tx: Transaction, paymentId: string): Promise<Locked> {
-  const found = await tx.maybeOne<{ orderId: string }>(
-    'select order_id as "orderId" from payments where tenant_id = current_tenant() and id = $1',
-    [paymentId],
-  );
-  const order = await lockOrder(tx, found?.orderId ?? NIL_ID, ['input', 'paymentId']);
-  const payment = await lockPayment(tx, paymentId);
-  const share = await tx.maybeOne<PaymentModel>(
-    `select ${PAYMENT_COLUMNS} from payments p where p.tenant_id = current_tenant() and p.share_of_id = $1 for update`,
-    [paymentId],
-  );
-  return { order, payment, share: share ?? null };
+  const [orders, payments] = await Promise.all([
+    tx.query<OrderModel>(
+      `select ${ORDER_COLUMNS} from orders o where o.tenant_id = current_tenant() and o.id = (
+         select p.order_id from payments p where p.tenant_id = current_tenant() and p.id = $1) for update`,
+      [paymentId],
+    ),
+    tx.query<PaymentModel>(
+      `select ${PAYMENT_COLUMNS} from payments p where p.tenant_id = current_tenant() and p.order_id = (
+         select q.order_id from payments q where q.tenant_id = current_tenant() and q.id = $1) order by p.created_at, p.id for update`,
+      [paymentId],
+    ),
+  ]);
+  const order = orders[0];
+  const payment = payments.find(({ id }) => id === paymentId);
+  if (!order || !payment) throw notFound('payment', ['input', 'paymentId']);
+  return { order, payment, payments, share: payments.find(({ shareOfId }) => shareOfId === paymentId) ?? null };
 }
 
 async function decidedPayment(tx: Transaction, { payment, share }: Locked) {
@@ -111,36 +117,51 @@ async function write(tx: Transaction, app: Settling, change: Change): Promise<vo
   const { order, payment, decision } = change;
   const moved = decision.paymentStatus !== payment.status;
   if (!moved && decision.orderStatus === order.status && decision.refundMinor === 0n) return;
+  let ends: readonly HoldEnd[] = [];
   if (moved) {
-    await writePayment(tx, app, change);
-    await paymentMoved(app, tx, payment, {
+    writePayment(tx, app, change);
+    paymentMoved(app, tx, payment, {
       version: payment.version + 1,
       previousStatus: payment.status,
       status: decision.paymentStatus,
     });
+    const shares = endShares(tx, app, change);
+    ends = shares.ends;
+    writeOrder(tx, app, change, shares.statuses);
   }
-  const ends = moved ? await endShares(tx, app, change) : [];
-  if (moved) await writeOrder(tx, app, change);
-  if (decision.refundMinor > 0n) await requestRefund(tx, app, change);
+  if (decision.refundMinor > 0n) requestRefund(tx, app, change);
   // Number counters before ledger accounts: the global lock order. A top-up is no sale and has no invoice.
   if (decision.effects.issueInvoice && order.type !== 'TOP_UP') await issueInvoice(tx, app, order.id);
-  await postLedger(tx, app, payment.customerId, { postings: postingsOf(change), ends });
+  const work = { postings: postingsOf(change), ends };
+  const takes = payment.gateway === 'WALLET' || decision.walletMinor > 0n;
+  if (takes) await postLedger(tx, app, payment.customerId, work);
+  else postLedgerLater(tx, app, payment.customerId, work);
 }
 
-// A share is taken with its payment, or its money is free again; and an order that is paid needs no other share any more.
-async function endShares(tx: Transaction, app: Settling, { order, share, decision }: Change): Promise<HoldEnd[]> {
-  const captured = share && decision.walletMinor > 0n ? await captureShare(app, tx, share) : [];
+/** A share is taken with its payment, or its money is free again; and an order that is paid needs no other share any more. */
+function endShares(
+  tx: Transaction,
+  app: Settling,
+  { order, payment, payments, share, decision }: Change,
+): { ends: HoldEnd[]; statuses: ReadonlyMap<string, PaymentStatus> } {
+  const captured = share !== null && decision.walletMinor > 0n ? share : null;
   const paid = decision.orderStatus === 'PAID' && order.status !== 'PAID';
-  const over = paid ? await paymentsOf(tx, order.id) : share ? [share] : [];
-  const others = over.filter((other) => !captured.some((end) => end.holdId === other.id));
   const stays = !paid && (decision.paymentStatus === 'PENDING' || decision.paymentStatus === 'UNPAID');
-  return [...captured, ...(stays ? [] : await releaseShares(app, tx, others))];
+  const over = paid ? payments : share && !stays ? [share] : [];
+  const released = over.filter((other) => other !== captured && other.shareOfId !== null && other.status === 'PENDING');
+  const statuses = new Map<string, PaymentStatus>([[payment.id, decision.paymentStatus]]);
+  for (const other of released) statuses.set(other.id, 'CANCELLED');
+  if (captured) statuses.set(captured.id, 'PAID');
+  return {
+    ends: [...(captured ? captureShare(app, tx, captured) : []), ...releaseShares(app, tx, released)],
+    statuses,
+  };
 }
 
-async function writePayment(tx: Transaction, app: Settling, change: Change): Promise<void> {
+function writePayment(tx: Transaction, app: Settling, change: Change): void {
   const { payment, decision, news } = change;
   const settled = decision.paymentStatus === 'PAID';
-  await tx.query(
+  tx.later(
     `update payments set status = $2::payment_status, captured_minor = $3, review_reason = $4,
        failure_reason = case when $2::payment_status = 'FAILED' then coalesce($5, failure_reason) else failure_reason end,
        settled_at = coalesce(settled_at, $6), next_poll_at = $7, poll_attempts = 0, version = version + 1,
@@ -172,11 +193,15 @@ function failureOf(news: PaymentNews): string | null {
   return claim?.failureReason ?? null;
 }
 
-async function writeOrder(tx: Transaction, app: Settling, { order, payment, decision }: Change): Promise<void> {
-  const payments = await paymentsOf(tx, order.id);
-  const paymentStatus = orderPaymentStatus(payments);
+function writeOrder(
+  tx: Transaction,
+  app: Settling,
+  { order, payment, payments, decision }: Change,
+  statuses: ReadonlyMap<string, PaymentStatus>,
+): void {
+  const paymentStatus = orderPaymentStatus(payments.map(({ id, status }) => ({ status: statuses.get(id) ?? status })));
   const paid = decision.orderStatus === 'PAID' && order.status !== 'PAID';
-  await tx.query(
+  tx.later(
     `update orders set status = $2, payment_status = $3, paid_minor = paid_minor + $4, paid_at = coalesce(paid_at, $5), version = version + 1
      where tenant_id = current_tenant() and id = $1`,
     [
@@ -188,7 +213,7 @@ async function writeOrder(tx: Transaction, app: Settling, { order, payment, deci
     ],
   );
   if (decision.orderStatus === order.status) return;
-  await appendEvent(tx, {
+  appendEvent(tx, {
     id: app.newId(),
     type: 'order.status',
     aggregateType: 'Order',
@@ -239,8 +264,8 @@ function acceptanceOf(order: OrderModel, payment: PaymentModel, decision: Paymen
   });
 }
 
-async function requestRefund(tx: Transaction, app: Settling, { payment, decision, news }: Change): Promise<void> {
-  await tx.query(
+function requestRefund(tx: Transaction, app: Settling, { payment, decision, news }: Change): void {
+  tx.later(
     // Nobody was asked yet: a job does (refund-poll.ts), because no call is made in this transaction.
     `insert into refunds (tenant_id, id, payment_id, amount_minor, reason, target, status, requested_by, created_at, next_poll_at)
      values (current_tenant(), $1, $2, $3, $4, 'GATEWAY', 'REQUESTED', $5, $6, $6)`,

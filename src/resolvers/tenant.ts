@@ -156,7 +156,7 @@ async function insertTenant(ctx: Context, tx: Transaction, input: CreateTenantIn
   };
   await tx.query(INSERT, [id, ...changeableValues(after), after.slug, occurredAt]);
   // The life of tenants is told in the platform's stream.
-  await appendEvent(tx, {
+  appendEvent(tx, {
     id: ctx.app.newId(),
     type: 'tenant.changed',
     aggregateType: 'Tenant',

@@ -62,7 +62,7 @@ export async function payWhollyByWallet(
       now,
     ],
   );
-  await paymentMoved(
+  paymentMoved(
     app,
     tx,
     { id, orderId: order.id, customerId: order.customerId },

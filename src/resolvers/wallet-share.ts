@@ -35,7 +35,7 @@ export async function insertShare(
       share.paymentId,
     ],
   );
-  await paymentMoved(
+  paymentMoved(
     app,
     tx,
     { id, orderId: order.id, customerId: order.customerId },
@@ -61,13 +61,13 @@ export async function shareAvailable(tx: Transaction, share: PaymentModel): Prom
 }
 
 /** The share counts now: it is PAID with the gateway's payment. @returns the end of its hold, to be posted with the settlement */
-export async function captureShare(app: Changing, tx: Transaction, share: PaymentModel): Promise<HoldEnd[]> {
-  await tx.query(
+export function captureShare(app: Changing, tx: Transaction, share: PaymentModel): HoldEnd[] {
+  tx.later(
     `update payments set status = 'PAID', captured_minor = amount_minor, settled_minor = amount_minor, settled_at = $2, version = version + 1
      where tenant_id = current_tenant() and id = $1`,
     [share.id, app.clock.now()],
   );
-  await paymentMoved(app, tx, share, {
+  paymentMoved(app, tx, share, {
     version: share.version + 1,
     previousStatus: share.status,
     status: 'PAID',
@@ -76,20 +76,20 @@ export async function captureShare(app: Changing, tx: Transaction, share: Paymen
 }
 
 /** Ends those of these shares that are still pending. @returns the ends of their holds, to be posted */
-export async function releaseShares(
+export function releaseShares(
   app: Changing,
   tx: Transaction,
   shares: readonly PaymentModel[],
   outcome: 'RELEASED' | 'EXPIRED' = 'RELEASED',
-): Promise<HoldEnd[]> {
+): HoldEnd[] {
   const pending = shares.filter((share) => share.shareOfId !== null && share.status === 'PENDING');
   for (const share of pending) {
     const status = outcome === 'EXPIRED' ? 'EXPIRED' : 'CANCELLED';
-    await tx.query(
+    tx.later(
       'update payments set status = $2::payment_status, version = version + 1 where tenant_id = current_tenant() and id = $1',
       [share.id, status],
     );
-    await paymentMoved(app, tx, share, { version: share.version + 1, previousStatus: 'PENDING', status });
+    paymentMoved(app, tx, share, { version: share.version + 1, previousStatus: 'PENDING', status });
   }
   return pending.flatMap((share) => holdOf(share, outcome));
 }

@@ -82,7 +82,7 @@ export class World {
     payload: EventPayloads[T],
     aggregateId: string = randomUUID(),
   ): Promise<void> {
-    await this.db.write({ tenantId, customerId: null }, (tx) =>
+    await this.db.write({ tenantId, customerId: null }, async (tx) =>
       appendEvent(tx, {
         id: randomUUID(),
         type,
