@@ -190,7 +190,7 @@ async function openWriter(database: BenchDatabase): Promise<Writer> {
           previousStatus: 'UNPAID',
           status: 'PENDING',
         } as const;
-        await appendEvent(tx, { ...about, type: 'payment.status', aggregateType: 'Payment', payload });
+        appendEvent(tx, { ...about, type: 'payment.status', aggregateType: 'Payment', payload });
       } else {
         const payload = {
           v: 1,
@@ -198,7 +198,7 @@ async function openWriter(database: BenchDatabase): Promise<Writer> {
           previousStatus: 'DRAFT',
           status: 'ISSUED',
         } as const;
-        await appendEvent(tx, { ...about, type: 'order.status', aggregateType: 'Order', payload });
+        appendEvent(tx, { ...about, type: 'order.status', aggregateType: 'Order', payload });
       }
     });
     const committedAtMs = sharedClockMs();

@@ -120,15 +120,16 @@ export class Gateways {
     return refund(connection, input, { timeoutMs: CALL_TIMEOUT_MS });
   }
 
-  /** What became of a refund; unknown where the gateway can't be asked. */
+  /** What became of a refund; unknown where the gateway can't be asked. @param budgetMs how long the caller can wait */
   async lookUpRefund(
     gateway: PaymentGateway,
     connection: TenantConnection,
     refund: RefundInput & { readonly gatewayRefundReference: string | null },
+    budgetMs = CALL_TIMEOUT_MS,
   ): Promise<Outcome<GatewayRefundState>> {
     const { lookUpRefund } = this.#client(gateway);
     if (!lookUpRefund) return { kind: 'unknown', detail: 'this gateway does not tell what became of a refund' };
-    return lookUpRefund(connection, refund, { timeoutMs: CALL_TIMEOUT_MS });
+    return lookUpRefund(connection, refund, { timeoutMs: budgetMs });
   }
 
   readWebhook(gateway: PaymentGateway, connection: TenantConnection, incoming: IncomingWebhook): WebhookReading {

@@ -1,4 +1,13 @@
-import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hash,
+  hkdfSync,
+  timingSafeEqual,
+  type KeyObject,
+} from 'node:crypto';
 
 import { AppError } from './errors.ts';
 
@@ -41,9 +50,9 @@ const WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
 const SIGNED_CHARACTERS_MAX = 4096;
 
 interface Keys {
-  readonly wrap: Buffer;
-  readonly sign: Buffer;
-  readonly fingerprint: Buffer;
+  readonly wrap: KeyObject;
+  readonly sign: KeyObject;
+  readonly fingerprint: KeyObject;
 }
 
 export function createVault(options: VaultOptions): Vault {
@@ -66,13 +75,15 @@ export function createVault(options: VaultOptions): Vault {
 }
 
 function deriveKeys(secret: string): Keys {
-  const derive = (use: string) => Buffer.from(hkdfSync('sha256', secret, 'portolan', `portolan ${use} 1`, KEY_BYTES));
+  // As objects, because a key given as bytes is wrapped anew at every use.
+  const derive = (use: string) =>
+    createSecretKey(Buffer.from(hkdfSync('sha256', secret, 'portolan', `portolan ${use} 1`, KEY_BYTES)));
   return { wrap: derive('wrap'), sign: derive('sign'), fingerprint: derive('fingerprint') };
 }
 
 // Layout: format, master key version (4), wrapped data key (nonce, key, tag), value (nonce, ciphertext, tag).
 function seal(
-  master: Buffer,
+  master: KeyObject,
   version: number,
   randomBytes: (size: number) => Buffer,
   plaintext: Buffer,
@@ -111,12 +122,12 @@ function open(keys: ReadonlyMap<number, Keys>, sealed: Buffer, context: string):
   }
 }
 
-function encrypt(key: Buffer, nonce: Buffer, plaintext: Buffer, bound: Buffer): Buffer {
+function encrypt(key: KeyObject | Buffer, nonce: Buffer, plaintext: Buffer, bound: Buffer): Buffer {
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(bound);
   return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
 }
 
-function decrypt(key: Buffer, box: Buffer, bound: Buffer): Buffer {
+function decrypt(key: KeyObject | Buffer, box: Buffer, bound: Buffer): Buffer {
   const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
   decipher.setAAD(bound).setAuthTag(box.subarray(box.length - TAG_BYTES));
   return Buffer.concat([decipher.update(box.subarray(NONCE_BYTES, box.length - TAG_BYTES)), decipher.final()]);
@@ -133,7 +144,7 @@ interface Signed {
   readonly e: number | null;
 }
 
-function sign(key: Buffer, version: number, purpose: string, payload: object, expiresAt: Date | null): string {
+function sign(key: KeyObject, version: number, purpose: string, payload: object, expiresAt: Date | null): string {
   const content: Signed = { p: payload, e: expiresAt?.getTime() ?? null };
   const body = `${version}.${Buffer.from(JSON.stringify(content)).toString('base64url')}`;
   return `${body}.${mac(key, purpose, body).toString('base64url')}`;
@@ -156,6 +167,6 @@ function verify<T extends object>(
 }
 
 // The length in front keeps one purpose from running into another's text.
-function mac(key: Buffer, purpose: string, body: string): Buffer {
+function mac(key: KeyObject, purpose: string, body: string): Buffer {
   return createHmac('sha256', key).update(`${purpose.length}:${purpose}:${body}`).digest();
 }

@@ -4,7 +4,7 @@ import { columns } from './columns.ts';
 import type { GatewayClaim, GatewayRefundState } from './integrations/contract.ts';
 import { openInquiry } from './resolvers/inquiry-open.ts';
 import { lockPayment } from './resolvers/payment-change.ts';
-import { inputOf, withCurrency } from './resolvers/refund-poll.ts';
+import { inputOf, asGatewayKnowsIt } from './resolvers/refund-poll.ts';
 import { lockRefund, rejectRefund, settleRefund } from './resolvers/refund-settle.ts';
 import type { DeliveryOutcome, FoundPayment, Receiving, StoredDelivery } from './webhooks.ts';
 
@@ -33,11 +33,15 @@ export async function askAboutRefund(
   const open = refunds.find((refund) => refund.status === 'REQUESTED' && agrees(refund));
   const known = refunds.some((refund) => refund.status === 'DONE' && agrees(refund));
   if (!open) return { refundId: null, known, state: null };
-  const claimed = await app.db.write(delivery.scope, async (tx) => withCurrency(tx, (await lockRefund(tx, open.id))!));
-  const asked = await app.gateways.lookUpRefund(delivery.gateway, delivery.connection, {
-    ...inputOf(claimed),
-    gatewayRefundReference: open.gatewayRefundReference,
-  });
+  const claimed = await app.db.write(delivery.scope, async (tx) =>
+    asGatewayKnowsIt(tx, (await lockRefund(tx, open.id))!),
+  );
+  const asked = await app.gateways.lookUpRefund(
+    delivery.gateway,
+    delivery.connection,
+    { ...inputOf(claimed), gatewayRefundReference: open.gatewayRefundReference },
+    app.config.webhookConfirmBudgetMs,
+  );
   return { refundId: open.id, known, state: asked.kind === 'done' ? asked.value : null };
 }
 

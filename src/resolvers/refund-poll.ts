@@ -49,6 +49,8 @@ export async function pollRefund(app: Refunding, scope: Scope, refundId: string)
 
 interface Claimed extends LockedRefund {
   readonly currencyCode: string;
+  /** What the gateway gave back of the payment so far; what went into the wallet it never saw. */
+  readonly throughGatewayMinor: bigint;
 }
 
 /** Takes the turn to ask; null where the refund came to its end, or somebody else is asking. */
@@ -62,18 +64,25 @@ async function claim(app: Refunding, tx: Transaction, refundId: string): Promise
      where tenant_id = current_tenant() and id = $1`,
     [refundId, new Date(now.getTime() + REFUND_LEASE_MS), now],
   );
-  return withCurrency(tx, locked);
+  return asGatewayKnowsIt(tx, locked);
 }
 
-export async function withCurrency(tx: Transaction, locked: LockedRefund): Promise<Claimed> {
-  const held = locked.payment.status === 'UNDER_REVIEW';
+export async function asGatewayKnowsIt(tx: Transaction, locked: LockedRefund): Promise<Claimed> {
+  const { payment } = locked;
+  const { sum } = await tx.one<{ sum: bigint }>(
+    `select coalesce(sum(amount_minor), 0)::bigint as sum from refunds
+     where tenant_id = current_tenant() and payment_id = $1 and status = 'DONE' and target = 'GATEWAY'`,
+    [payment.id],
+  );
+  const held = payment.status === 'UNDER_REVIEW';
   return {
     ...locked,
-    currencyCode: held ? await heldCurrency(tx, locked.payment) : locked.payment.currencyCode,
+    currencyCode: held ? await heldCurrency(tx, payment) : payment.currencyCode,
+    throughGatewayMinor: sum,
   };
 }
 
-export function inputOf({ refund, payment, currencyCode }: Claimed): RefundInput {
+export function inputOf({ refund, payment, currencyCode, throughGatewayMinor }: Claimed): RefundInput {
   return {
     gatewayReference: payment.gatewayReference ?? '',
     gatewayKey: payment.gatewayKey,
@@ -82,7 +91,7 @@ export function inputOf({ refund, payment, currencyCode }: Claimed): RefundInput
     amountMinor: refund.amountMinor,
     currencyCode,
     reason: refund.reason,
-    refundedBeforeMinor: payment.refundedMinor,
+    refundedBeforeMinor: throughGatewayMinor,
     paymentCreatedAt: payment.createdAt,
   };
 }

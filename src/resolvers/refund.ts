@@ -12,7 +12,7 @@ import { openInquiry } from './inquiry-open.ts';
 import { lockOrder } from './order-lock.ts';
 import { lockPayment } from './payment-change.ts';
 import { refusalOf } from './payment-refusal.ts';
-import { inputOf, REFUND_LEASE_MS, sendRefund, withCurrency } from './refund-poll.ts';
+import { inputOf, REFUND_LEASE_MS, sendRefund, asGatewayKnowsIt } from './refund-poll.ts';
 import { lockRefund, rejectRefund, settleRefund } from './refund-settle.ts';
 
 export interface RefundPaymentInput {
@@ -64,7 +64,7 @@ async function request(ctx: Context, refundId: string) {
   const { app, scope } = ctx;
   const claimed = await app.db.write(scope, async (tx) => {
     const locked = await lockRefund(tx, refundId);
-    return withCurrency(tx, locked!);
+    return asGatewayKnowsIt(tx, locked!);
   });
   const connection = await app.gateways.connect(scope.tenantId, claimed.payment.gateway);
   if (!connection) {

@@ -93,7 +93,7 @@ async function change(tx: Transaction, order: { id: string; customerId: string }
       previousStatus: 'PENDING',
       status: status === 'ISSUED' ? 'FAILED' : 'PAID',
     };
-    await appendEvent(tx, {
+    appendEvent(tx, {
       ...common,
       type: 'payment.status',
       aggregateType: 'Payment',
@@ -101,7 +101,7 @@ async function change(tx: Transaction, order: { id: string; customerId: string }
       payload,
     });
   } else {
-    await appendEvent(tx, {
+    appendEvent(tx, {
       ...common,
       type: 'order.status',
       aggregateType: 'Order',
