@@ -37,6 +37,8 @@ export interface SimulatorAccount {
   readonly id: string;
   readonly apiKey: string;
   readonly vendorKey: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
   readonly webhookUrl: string;
 }
 
@@ -234,10 +236,18 @@ async function seedPerson(tools: Tools, tenantId: string, person: Omit<NewPerson
   return { email: person.email, password };
 }
 
+function uuidOf(derived: string): string {
+  const hex = Buffer.from(derived, 'base64url').toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
 async function seedGateway(tools: Tools, tenant: DemoTenant, baseUrl: string): Promise<SimulatorAccount> {
   const credentials = {
     API_KEY: `fwk_test_${tools.derive(`api|${tenant.slug}`)}`,
     VENDOR_KEY: `fwk_vendor_${tools.derive(`vendor|${tenant.slug}`)}`,
+    // The gateway refunds by its OAuth client only.
+    CLIENT_ID: uuidOf(tools.derive(`client|${tenant.slug}`)),
+    CLIENT_SECRET: `fwk_client_${tools.derive(`client secret|${tenant.slug}`)}`,
   };
   await tools.db.write({ tenantId: tenant.id, customerId: null }, async (tx) => {
     if (
@@ -257,6 +267,8 @@ async function seedGateway(tools: Tools, tenant: DemoTenant, baseUrl: string): P
     id: tenant.slug,
     apiKey: credentials.API_KEY,
     vendorKey: credentials.VENDOR_KEY,
+    clientId: credentials.CLIENT_ID,
+    clientSecret: credentials.CLIENT_SECRET,
     webhookUrl: `${baseUrl}/webhooks/payments/fawaterk/${tenant.slug}?_json`,
   };
 }

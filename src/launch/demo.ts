@@ -18,9 +18,9 @@ export async function prepareDemo(settings: LaunchSettings, appUrl: string, secr
   const folder = join(settings.dataDir, 'simulators');
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o700);
-  const accounts = simulatorAccounts.map(({ id, apiKey, vendorKey, webhookUrl: hook }) => [
+  const accounts = simulatorAccounts.map(({ id, webhookUrl: hook, ...keys }) => [
     id,
-    { apiKey, vendorKey, webhookUrls: { paid: hook, failed: hook, cancel: hook, refund: hook } },
+    { ...keys, webhookUrls: { paid: hook, failed: hook, cancel: hook, refund: hook } },
   ]);
   writePrivate(join(folder, 'accounts.json'), JSON.stringify({ fawaterk: Object.fromEntries(accounts) }, null, 2));
   const url = `${settings.baseUrl}/graphql`;

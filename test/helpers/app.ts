@@ -101,6 +101,8 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
         account: account.id,
         apiKey: account.apiKey,
         vendorKey: account.vendorKey,
+        clientId: account.clientId,
+        clientSecret: account.clientSecret,
         webhookUrl: account.webhookUrl,
         retryDelaysMs: [100, 200, 400, 800],
       });

@@ -38,10 +38,17 @@ export interface FawaterkAccount {
   readonly retryDelaysMs?: readonly number[];
   readonly commissionOnCustomer?: string;
   readonly dialect?: 'classic' | 'newer' | 'legacy';
+  readonly clientId?: string;
+  readonly clientSecret?: string;
+  readonly tokenSeconds?: number;
+  /** Absent: a refund waits for `decide`. */
+  readonly refundApprovalMs?: number;
+  readonly showsComments?: boolean;
+  readonly offersRefundList?: boolean;
 }
 
 export interface FaultRule {
-  /** getPaymentmethods, invoiceInitPay, createInvoiceLink, getInvoiceData, pay, fail, expire, page or *. */
+  /** The vendor's own name of it (the simulator's comment lists them), or *. */
   readonly operation: string;
   readonly fault: string;
   readonly nth?: number;
@@ -65,6 +72,20 @@ export interface BookInvoice {
   readonly payLoad: unknown;
 }
 
+export interface BookRefund {
+  readonly account: string;
+  readonly refundId: number;
+  readonly invoiceId: number;
+  readonly state: 'pending' | 'approved' | 'rejected' | 'deleted';
+  readonly amount: string;
+  readonly currency: string;
+  readonly reason: string;
+  readonly comment: string | null;
+  readonly approvedAt: string | null;
+  /** Where the vendor's staff decides. */
+  readonly page: string;
+}
+
 export interface BookDelivery {
   readonly about: string;
   readonly hook: string;
@@ -76,6 +97,7 @@ export interface BookDelivery {
 
 export interface Book {
   readonly invoices: readonly BookInvoice[];
+  readonly refunds: readonly BookRefund[];
   readonly deliveries: readonly BookDelivery[];
 }
 
@@ -117,6 +139,8 @@ export interface Simulators {
     action: 'pay' | 'fail' | 'expire',
     more?: { late?: boolean },
   ): Promise<{ status: string; outcome?: string }>;
+  /** What the vendor's staff does with a refund request; `page` is the book's. */
+  decide(page: string, action: 'approve' | 'reject'): Promise<{ status: string }>;
   /** SIGKILL, of a child only. */
   kill(): Promise<void>;
   stop(): Promise<void>;
@@ -176,12 +200,13 @@ export async function startSimulators(options: SimulatorsOptions = {}): Promise<
         book: Book;
         deliveries: BookDelivery[];
       };
-      return { invoices: book.invoices, deliveries };
+      return { invoices: book.invoices, refunds: book.refunds, deliveries };
     },
     scenario: async (scenario) => void (await control('POST', '/scenario', { integration: 'fawaterk', ...scenario })),
     // By our own address, because `localhost` in the page's may be resolved otherwise on a test machine.
     act: (payPage, action, more = {}) => act(`${url}${new URL(payPage).pathname}`, action, more),
     kiosk: (code, action, more = {}) => act(`${url}/fawaterk/kiosk/${code}`, action, more),
+    decide: (page, action) => act(`${url}${new URL(page).pathname}`, action, {}),
     kill: () => started.kill(),
     stop: async () => {
       await started.stop();

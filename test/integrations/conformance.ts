@@ -6,6 +6,7 @@ import type {
   Outcome,
   PaymentGatewayClient,
   PaymentGatewaySlug,
+  RefundInput,
 } from '../../src/integrations/contract.ts';
 import type { Simulators } from '../helpers/simulators.ts';
 
@@ -78,7 +79,30 @@ async function started({ client, connection }: Prepared, input: InitiateInput): 
   return outcome.value;
 }
 
-const FAWATERK = { API_KEY: 'fwk_api_4d1f0c77', VENDOR_KEY: 'fwk_vendor_77aa01', PROVIDER_KEY: 'FAWATERAK.19700' };
+const FAWATERK = {
+  API_KEY: 'fwk_api_4d1f0c77',
+  VENDOR_KEY: 'fwk_vendor_77aa01',
+  PROVIDER_KEY: 'FAWATERAK.19700',
+  CLIENT_ID: '9d4e2c1a-b3f5-4e8a-9c1d-2a3b4c5d6e7f',
+  CLIENT_SECRET: 'fwk_client_secret_31aa',
+};
+
+const FAWATERK_REFUND: Omit<RefundInput, 'gatewayReference'> = {
+  gatewayKey: null,
+  paymentId: INPUT.paymentId,
+  refundId: '0197c0de-0000-7000-8000-0000000000aa',
+  amountMinor: 10_000n,
+  currencyCode: 'EGP',
+  reason: 'Customer changed their mind',
+  refundedBeforeMinor: 0n,
+  paymentCreatedAt: new Date(),
+};
+
+async function paidInvoice(world: Prepared): Promise<string> {
+  const payment = await started(world, INPUT);
+  await world.simulators.act(payment.paymentUrl ?? '', 'pay');
+  return payment.gatewayReference;
+}
 
 const FAWATERK_BODY = JSON.stringify({
   payment_method_id: 3,
@@ -87,6 +111,12 @@ const FAWATERK_BODY = JSON.stringify({
   customer: { first_name: 'Mona', last_name: 'Adel' },
   cartItems: [{ name: 'Tea', price: '75.00', quantity: '2' }],
   payLoad: { payment_id: 'pay_77' },
+});
+
+const FAWATERK_TOKEN_BODY = JSON.stringify({
+  grant_type: 'client_credentials',
+  client_id: FAWATERK.CLIENT_ID,
+  client_secret: FAWATERK.CLIENT_SECRET,
 });
 
 const PAYFAST = { MERCHANT_ID: '10000100', MERCHANT_KEY: '46f0cd694581a', PASSPHRASE: 'jt7NOE43FZPn' };
@@ -189,18 +219,24 @@ function payfastCheckout(signature: string): RawCall {
 export const CONFORMANCE: Readonly<Partial<Record<PaymentGatewaySlug, Conformance>>> = {
   fawaterk: {
     credentials: FAWATERK,
-    wrongCredentials: { ...FAWATERK, API_KEY: 'fwk_api_somebody' },
+    wrongCredentials: { ...FAWATERK, API_KEY: 'fwk_api_somebody', CLIENT_SECRET: 'fwk_client_secret_somebody' },
     register: (simulators, webhookUrl) =>
       simulators.registerFawaterk({
         account: 'conformance',
         apiKey: FAWATERK.API_KEY,
         vendorKey: FAWATERK.VENDOR_KEY,
+        clientId: FAWATERK.CLIENT_ID,
+        clientSecret: FAWATERK.CLIENT_SECRET,
         ...(webhookUrl !== undefined && { webhookUrl }),
         retryDelaysMs: Array.from({ length: 10 }, () => 50),
       }),
     input: INPUT,
     openPage: async (_simulators, { paymentUrl }) => paymentUrl ?? '',
-    effectsInBooks: async (simulators) => (await simulators.book('conformance')).invoices.length,
+    // A refund needs an invoice that was paid first, which is no effect of it.
+    effectsInBooks: async (simulators) => {
+      const { invoices, refunds } = await simulators.book('conformance');
+      return invoices.filter((invoice) => invoice.state === 'unpaid').length + refunds.length;
+    },
     operations: [
       {
         name: 'listMethods',
@@ -221,8 +257,30 @@ export const CONFORMANCE: Readonly<Partial<Record<PaymentGatewaySlug, Conformanc
         prepare: async (world) => (await started(world, INPUT)).gatewayReference,
         run: (client, connection, call, about) => client.lookUp(connection, about, call),
       },
+      {
+        name: 'refund',
+        vendorName: 'refundCreate',
+        effect: true,
+        prepare: paidInvoice,
+        run: (client, connection, call, about) =>
+          client.refund!(connection, { ...FAWATERK_REFUND, gatewayReference: about }, call),
+      },
+      {
+        name: 'lookUpRefund',
+        vendorName: 'refundList',
+        effect: false,
+        prepare: paidInvoice,
+        run: (client, connection, call, about) =>
+          client.lookUpRefund!(
+            connection,
+            { ...FAWATERK_REFUND, gatewayReference: about, gatewayRefundReference: null },
+            call,
+          ),
+      },
     ],
     rawCalls: [
+      { method: 'POST', path: '/../../oauth/token', body: FAWATERK_TOKEN_BODY },
+      { method: 'POST', path: '/../v3/refund/index' },
       { method: 'GET', path: '/getPaymentmethods' },
       { method: 'POST', path: '/invoiceInitPay', body: FAWATERK_BODY },
       { method: 'POST', path: '/invoiceInitPay', body: FAWATERK_BODY.replace('"3"', '3').replace(':3,', ':4,') },

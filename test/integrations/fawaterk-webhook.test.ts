@@ -67,6 +67,16 @@ const OFFICIAL = {
   referenceNumber: '982443480',
 };
 
+const REFUND = {
+  hashKey: VECTORS[3][2],
+  transactionId: 1000431,
+  amount: '50.00',
+  currency: 'EGP',
+  status: 1,
+  reason: 'Customer requested partial refund',
+  approvedAt: '2026-06-02 10:15:00',
+};
+
 describe('signatures', () => {
   test.each(VECTORS)('the %s vector signs and verifies, in either case of its hex', (_name, text, hash) => {
     expect(sign(KEY, text)).toBe(hash);
@@ -168,6 +178,34 @@ describe('every hook in both dialects', () => {
     const asNumber = { ...JSON.parse(body('1')), hashKey: sign(KEY, signedText.refund('1000431', '50', 'EGP')) };
     expect(claim(json(JSON.stringify(asNumber).replace('"amount":1', '"amount":50.00'))).amountMinor).toBe(5_000n);
     expect(json(body('"51.00"')).verdict).toBe('BAD_SIGNATURE');
+  });
+
+  test.each([
+    ['another currency', { currency: 'USD' }],
+    ['another invoice', { transactionId: 1000432 }],
+    ['no hash', { hashKey: '' }],
+    ['the hash of a payment', { hashKey: CARD_HASH }],
+  ])('a refund hook with %s is a bad signature', (_name, change) => {
+    expect(json({ ...REFUND, ...change }).verdict).toBe('BAD_SIGNATURE');
+  });
+
+  test.each([
+    ['no amount', { amount: undefined }],
+    ['an amount in parts', { amount: { value: '50.00' } }],
+    ['three decimals', { amount: '50.005' }],
+    ['a negative amount', { amount: '-50.00' }],
+    ['an exponent', { amount: '5e1' }],
+    ['no currency', { currency: '' }],
+    ['two ids that disagree', { transaction_id: 7 }],
+  ])('a refund hook with %s is malformed', (_name, change) => {
+    expect(json({ ...REFUND, ...change }).verdict).toBe('MALFORMED');
+  });
+
+  test('a refund hook of another status is no refund, and the old dialect needs the opt-in here too', () => {
+    expect(claim(json({ ...REFUND, status: 2 })).kind).toBe('OTHER');
+    const { hashKey: _hash, ...old } = { ...REFUND, api_key: KEY };
+    expect(json(old).verdict).toBe('BAD_SIGNATURE');
+    expect(json(old, { ...CREDENTIALS, ACCEPT_LEGACY_API_KEY: 'true' }).verdict).toBe('OK');
   });
 
   test('a token hook is news of another kind', () => {
@@ -295,5 +333,16 @@ describe('the dedupe key', () => {
     ];
     const keys = new Set([same, ...others.map((change) => claim(json({ ...OFFICIAL, ...change })).dedupeKey)]);
     expect(keys.size).toBe(4);
+  });
+
+  test('of a refund tells two approvals of one amount apart, in whatever form their time is written', () => {
+    const keyOf = (approvedAt: unknown): string => claim(json({ ...REFUND, approvedAt })).dedupeKey;
+    const key = keyOf(REFUND.approvedAt);
+    expect(claim(json({ ...REFUND, transactionId: '1000431', status: '1', reason: 'x' })).dedupeKey).toBe(key);
+    const others = ['2026-06-02 10:15:01', undefined, null, '', 1_780_395_300, { date: '2026-06-02 10:15:00' }];
+    expect(new Set([key, ...others.map(keyOf)]).size).toBe(5);
+    for (const hostile of ['\0'.repeat(50), 'x'.repeat(10_000), { a: ['y'.repeat(10_000)] }]) {
+      expect(keyOf(hostile)).toMatch(/^[^\0]{1,130}$/);
+    }
   });
 });

@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import type { Fault } from '../simulator/scenario.ts';
 import type { OutgoingHook } from '../simulator/types.ts';
-import { majorUnits, type Account, type Invoice } from './simulator-model.ts';
+import { majorUnits, otherCurrency, type Account, type Invoice } from './simulator-model.ts';
+import type { RefundRequest } from './simulator-vault.ts';
 
 /** The vendor's webhooks (payment-gateways.md 1.5), signed as the vendor signs them. */
 
@@ -109,6 +110,48 @@ export function hooksOf(action: 'pay' | 'fail' | 'expire', facts: HookFacts, fau
   const lie = paidFields(facts);
   if (action === 'pay') lie['hashKey'] = createHmac('sha256', 'not the key').update(String(invoice.id)).digest('hex');
   return [{ ...real, hook: 'forged', ...encode(lie, url, false) }, real];
+}
+
+/**
+ * The hooks of an approval, always JSON (payment-gateways.md 1.5). They name no refund, and a forged one goes first,
+ * under a hash of another key.
+ * @param delayMs how long after the request it is approved
+ */
+export function refundHooksOf(
+  refund: RefundRequest,
+  account: Account,
+  fault: Fault | null,
+  delayMs: number,
+): OutgoingHook[] {
+  const url = account.webhookUrls.refund;
+  if (url === undefined || fault?.fault === 'lostWebhook') return [];
+  const amount = majorUnits(refund.cents + (fault?.fault === 'wrongAmount' ? 100 : 0));
+  const currency = fault?.fault === 'wrongCurrency' ? otherCurrency(refund.currency) : refund.currency;
+  const body = (hashKey: string): string =>
+    JSON.stringify({
+      hashKey,
+      transactionId: refund.invoiceId,
+      amount,
+      currency,
+      status: 1,
+      reason: refund.comment ?? refund.reason,
+      approvedAt: refund.approvedAt,
+    });
+  const real: OutgoingHook = {
+    account: refund.account,
+    about: String(refund.invoiceId),
+    hook: 'refund',
+    url,
+    contentType: 'application/json',
+    body: body(hash(account, `transactionId=${refund.invoiceId}&amount=${amount}&currency=${currency}`)),
+    retryDelaysMs: account.retryDelaysMs,
+    delayMs: delayMs + (fault?.fault === 'lateWebhook' ? (fault.ms ?? 2_000) : 0),
+    afterNext: fault?.fault === 'reorderedWebhooks',
+  };
+  if (fault?.fault === 'duplicateWebhook') return [real, real, real];
+  if (fault?.fault !== 'forgedWebhook') return [real];
+  const lie = createHmac('sha256', 'not the key').update(String(refund.id)).digest('hex');
+  return [{ ...real, hook: 'forged', body: body(lie) }, real];
 }
 
 /** JSON if the URL's text contains `_json`, a form otherwise; the cancel hook is always JSON. */

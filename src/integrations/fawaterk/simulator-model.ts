@@ -27,6 +27,19 @@ export const AccountSettings = z.strictObject({
    * instead of hashKey.
    */
   dialect: z.enum(['classic', 'newer', 'legacy']).default('newer'),
+  /** The OAuth client of version 3; without one the account has no refunds by interface. */
+  clientId: z.uuid().optional(),
+  clientSecret: z.string().min(8).max(200).optional(),
+  tokenSeconds: z.int().min(0).max(31_536_000).default(31_536_000),
+  /**
+   * Null: a refund waits for its page's buttons. Else it is approved after this many milliseconds, and from the
+   * beginning nobody can withdraw or reject it.
+   */
+  refundApprovalMs: z.int().min(0).max(86_400_000).nullable().default(null),
+  /** Whether the list shows the comment sent with a request: the documentation does not say so. */
+  showsComments: z.boolean().default(false),
+  /** False: the list and the details answer 404. */
+  offersRefundList: z.boolean().default(true),
 });
 
 export type Account = z.infer<typeof AccountSettings>;
@@ -81,6 +94,7 @@ export interface Counters {
 export interface Ledger {
   account(id: string): Account | undefined;
   accountByKey(apiKey: string): string | null;
+  accountBy(fits: (account: Account) => boolean): string | null;
   putAccount(id: string, account: Account): void;
   reset(id: string): void;
   invoice(account: string, id: string): Invoice | undefined;
@@ -112,6 +126,7 @@ export function openLedger(world: SimulatorWorld): Ledger {
   const ledger: Ledger = {
     account: (id) => store.get<Account>(ACCOUNTS, id),
     accountByKey: (apiKey) => keys.get(apiKey) ?? null,
+    accountBy: (fits) => [...store.entries<Account>(ACCOUNTS)].find(([, account]) => fits(account))?.[0] ?? null,
     putAccount: (id, account) => {
       const before = store.get<Account>(ACCOUNTS, id);
       if (before) keys.delete(before.apiKey);
@@ -165,6 +180,11 @@ export function openLedger(world: SimulatorWorld): Ledger {
 
 export function majorUnits(cents: number): string {
   return `${Math.trunc(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;
+}
+
+/** For a fault that pays in another one. */
+export function otherCurrency(code: string): string {
+  return code === 'USD' ? 'EGP' : 'USD';
 }
 
 /** Hundredths, or null where the value is no amount with at most two decimals. */

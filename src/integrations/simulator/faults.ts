@@ -5,7 +5,7 @@ import type { Identified, Simulator, SimulatorAnswer, SimulatorRequest } from '.
 /**
  * Faults of transport, applied around what a simulator decides. "Before" leaves the vendor's books untouched;
  * "after" changes them
- * and loses the answer, which is what makes an outcome unknown.
+ * and loses the answer, which is what makes an outcome unknown. `slowAfter` answers late: webhooks come first.
  */
 const SLOW_MS = 1_000;
 const OVERSIZED_BYTES = 2 * 1_048_576;
@@ -34,6 +34,11 @@ export async function answerWithFault(
     case 'slow': {
       await delay(fault.ms ?? SLOW_MS);
       return write(response, perform());
+    }
+    case 'slowAfter': {
+      const answer = perform();
+      await delay(fault.ms ?? SLOW_MS);
+      return write(response, answer);
     }
     case 'status5xx':
       return write(response, simulator.refusal('broken', fault));

@@ -8,6 +8,7 @@ import type { Store } from './store.ts';
  */
 export const FAULTS = [
   'slow',
+  'slowAfter',
   'hang',
   'hangAfter',
   'resetBefore',
@@ -36,7 +37,7 @@ const Rule = z.strictObject({
   /** Only the nth call of the operation since the scenario was set, counted from 1. */
   nth: z.int().min(1).max(1_000_000).optional(),
   probability: z.number().min(0).max(1).optional(),
-  /** Delay of slow and lateWebhook. */
+  /** Delay of slow, slowAfter and lateWebhook. */
   ms: z.int().min(0).max(600_000).optional(),
   /** Status of status5xx. */
   status: z.int().min(500).max(599).optional(),
