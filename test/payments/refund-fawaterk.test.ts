@@ -70,6 +70,20 @@ async function poll(refundId: string): Promise<void> {
   await pollRefund(world.app, { tenantId: row!.tenant_id, customerId: null }, refundId);
 }
 
+/** Properly signed (spec 1.5), whoever sends it. */
+function refundHook(sale: Sale, amount: string) {
+  const text = `transactionId=${sale.invoiceId}&amount=${amount}&currency=EGP`;
+  return {
+    hashKey: createHmac('sha256', world.vendorKey).update(text).digest('hex'),
+    transactionId: sale.invoiceId,
+    amount,
+    currency: 'EGP',
+    status: 1,
+    reason: 'Other',
+    approvedAt: '2026-06-02 10:15:00',
+  };
+}
+
 describe('a refund through Fawaterk', () => {
   test("waits for the vendor's people, carries our id and words, and is done once they approve", async () => {
     const sale = await paidSale();
@@ -141,17 +155,95 @@ describe('a refund through Fawaterk', () => {
   test('is not done by a signed hook alone: the vendor is asked, and shows it still open', async () => {
     const sale = await paidSale();
     await refund(sale, '50.00');
-    const text = `transactionId=${sale.invoiceId}&amount=50.00&currency=EGP`;
-    const hook = {
-      hashKey: createHmac('sha256', world.vendorKey).update(text).digest('hex'),
-      transactionId: sale.invoiceId,
-      amount: '50.00',
-      currency: 'EGP',
-      status: 1,
-      reason: 'Other',
-      approvedAt: '2026-06-02 10:15:00',
-    };
+    const hook = refundHook(sale, '50.00');
     expect((await till.deliver(hook)).verdict).not.toBe('ACCEPTED');
     expect(await stateOf(sale)).toMatchObject({ refunds: ['REQUESTED'], payment: 'PAID' });
+  });
+
+  test('after a part that went into the wallet is not taken for a contradiction: the gateway never saw that part', async () => {
+    const sale = await paidSale();
+    const { refundPayment } = await world.data(
+      till.operator,
+      'mutation ($input: RefundPaymentInput!) { refundPayment(input: $input) { userErrors { code } } }',
+      { input: { paymentId: sale.paymentId, reason: 'first', to: 'WALLET', amount: '20.00' } },
+    );
+    expect(refundPayment.userErrors).toEqual([]);
+    await refund(sale, '94.00');
+    await world.simulators.decide((await atVendor(sale)).page, 'approve');
+    await eventually(
+      () => stateOf(sale),
+      ({ payment }) => payment === 'REFUNDED',
+    );
+  });
+
+  test('that nobody asked for here moves nothing: the journal says MISMATCH and a person has it to look at', async () => {
+    const sale = await paidSale();
+    const hook = refundHook(sale, '114.00');
+    expect((await till.deliver(hook)).verdict).toBe('MISMATCH');
+    expect((await till.deliver(hook)).verdict).toBe('MISMATCH');
+    expect(await stateOf(sale)).toMatchObject({ refunds: [], payment: 'PAID' });
+    expect(
+      await world.owner('select reason, resolution from inquiries where about_id = $1', [sale.paymentUuid]),
+    ).toEqual([{ reason: 'FOREIGN_REFUND', resolution: 'HANDED_TO_PERSON' }]);
+  });
+
+  test('whose answer is lost is an operation UNKNOWN, and SUCCEEDED once the inquiry finds that the vendor took it', async () => {
+    const sale = await paidSale();
+    await world.simulators.scenario({
+      account: world.facts.tenantSlug,
+      rules: [{ operation: 'refundCreate', fault: 'status5xxAfter' }],
+    });
+    const input = { paymentId: sale.paymentId, reason: 'lost', amount: '10.00', idempotencyKey: 'lost-refund' };
+    const { refundPayment } = await world.data(
+      till.operator,
+      'mutation ($input: RefundPaymentInput!) { refundPayment(input: $input) { userErrors { code } } }',
+      { input },
+    );
+    expect(refundPayment.userErrors).toEqual([{ code: 'OUTCOME_UNKNOWN' }]);
+    await world.owner(
+      "update inquiries set next_look_up_at = now() - interval '1 second' where reason = 'REFUND_ANSWER_LOST'",
+    );
+    const { operation } = await eventually(
+      () =>
+        world.data(
+          till.operator,
+          '{ operation(key: "lost-refund") { status result { id } inquiry { resolution about { __typename } } } }',
+        ),
+      (data) => data.operation.status !== 'UNKNOWN',
+    );
+    expect(operation).toEqual({
+      status: 'SUCCEEDED',
+      result: { id: sale.paymentId },
+      inquiry: { resolution: 'DONE', about: { __typename: 'Refund' } },
+    });
+    const { refunds } = await world.simulators.book(world.facts.tenantSlug);
+    expect(refunds.filter((one) => one.invoiceId === sale.invoiceId)).toHaveLength(1);
+  });
+
+  test('held for review goes back through the gateway after an operator says so', async () => {
+    const sale = await till.sale();
+    await world.data(
+      till.operator,
+      'mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { userErrors { code } } }',
+      { input: { orderId: sale.orderId } },
+    );
+    await till.atGateway(sale, 'pay');
+    await till.webhook(sale, 'paid');
+    expect(await stateOf(sale)).toMatchObject({ payment: 'UNDER_REVIEW' });
+    await world.data(
+      till.operator,
+      'mutation ($input: ResolvePaymentReviewInput!) { resolvePaymentReview(input: $input) { userErrors { code } } }',
+      { input: { paymentId: sale.paymentId, decision: 'REFUND', reason: 'cancelled' } },
+    );
+    const request = await eventually(
+      () => atVendor(sale),
+      (found) => found !== undefined,
+    );
+    await world.simulators.decide(request.page, 'approve');
+    await eventually(
+      () => stateOf(sale),
+      ({ payment }) => payment === 'REFUNDED',
+    );
+    expect((await till.books(sale.orderUuid)).order).toMatchObject({ status: 'CANCELLED', paid: '0' });
   });
 });
