@@ -1,7 +1,7 @@
 import { authorize } from '../access.ts';
 import type { Context } from '../context.ts';
 import type { Transaction } from '../db.ts';
-import { buildInvoiceDocument } from '../domain/invoice.ts';
+import { buildInvoiceDocument, type InvoiceFacts } from '../domain/invoice.ts';
 import { formatInvoiceNumber } from '../domain/numbering.ts';
 import type { OrderItemModel, OrderModel, TenantModel } from '../generated/prisma/models.ts';
 import { columns } from '../columns.ts';
@@ -23,7 +23,29 @@ const TENANT_COLUMNS = columns('Tenant', 't');
 /** Makes the order's invoice in the transaction that turned it PAID (COM-11): number, data and totals are frozen from here on. */
 export async function issueInvoice(tx: Transaction, app: Changing, orderId: string): Promise<void> {
   // One message: the counter is locked until the commit, so it comes last.
-  const [order, items, customers, tenants, last] = await Promise.all([
+  const [sources, last] = await Promise.all([readInvoiceSources(tx, orderId), nextNumber(tx, 'INVOICE')]);
+  const { order } = sources;
+  insertInvoice(tx, app, order, {
+    ...invoiceFacts(sources, app.clock.now()),
+    kind: 'INVOICE',
+    number: formatInvoiceNumber('INVOICE', last),
+    totalMinor: order.totalMinor,
+    amountPaidMinor: order.paidMinor,
+    // Invoices are made of orders that are PAID: nothing is due on them, and the rest was waived.
+    waivedMinor: order.totalMinor - order.paidMinor,
+  });
+}
+
+export interface InvoiceSources {
+  readonly order: OrderModel;
+  readonly items: readonly OrderItemModel[];
+  readonly customer: UserRow;
+  readonly tenant: TenantModel;
+}
+
+/** What stands on an order's invoice and credit notes, in one message. */
+export async function readInvoiceSources(tx: Transaction, orderId: string): Promise<InvoiceSources> {
+  const [order, items, customer, tenant] = await Promise.all([
     tx.one<OrderModel>(`select ${ORDER_COLUMNS} from orders o where o.tenant_id = current_tenant() and o.id = $1`, [
       orderId,
     ]),
@@ -31,49 +53,48 @@ export async function issueInvoice(tx: Transaction, app: Changing, orderId: stri
       `select ${ITEM_COLUMNS} from order_items i where i.tenant_id = current_tenant() and i.order_id = $1 order by i.position`,
       [orderId],
     ),
-    tx.query<UserRow>(
+    tx.one<UserRow>(
       `select ${USER_COLUMNS} from users u where u.tenant_id = current_tenant() and u.id = (
          select o.customer_id from orders o where o.tenant_id = current_tenant() and o.id = $1)`,
       [orderId],
     ),
-    tx.query<TenantModel>(`select ${TENANT_COLUMNS} from tenants t where t.id = current_tenant()`),
-    nextNumber(tx, 'INVOICE'),
+    tx.one<TenantModel>(`select ${TENANT_COLUMNS} from tenants t where t.id = current_tenant()`),
   ]);
-  const issuedAt = app.clock.now();
-  const number = formatInvoiceNumber('INVOICE', last);
-  const document = documentOf({ number, issuedAt, order, items, customer: customers[0]!, tenant: tenants[0]! });
+  return { order, items, customer, tenant };
+}
+
+/** Writes it down, frozen. @returns its id */
+export function insertInvoice(tx: Transaction, app: Changing, order: OrderModel, facts: InvoiceFacts): string {
+  const id = app.newId();
   tx.later(
     `insert into invoices (tenant_id, id, number, kind, order_id, customer_id, total_minor, currency_code, document, issued_at)
-     values (current_tenant(), $1, $2, 'INVOICE', $3, $4, $5, $6, $7, $8)`,
+     values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     [
-      app.newId(),
-      number,
+      id,
+      facts.number,
+      facts.kind,
       order.id,
       order.customerId,
-      order.totalMinor,
+      facts.totalMinor,
       order.currencyCode,
-      JSON.stringify(document),
-      issuedAt,
+      JSON.stringify(buildInvoiceDocument(facts)),
+      app.clock.now(),
     ],
   );
+  return id;
 }
 
-interface InvoiceSources {
-  readonly number: string;
-  readonly issuedAt: Date;
-  readonly order: OrderModel;
-  readonly items: readonly OrderItemModel[];
-  readonly customer: UserRow;
-  readonly tenant: TenantModel;
-}
+type CommonFacts = Pick<
+  InvoiceFacts,
+  'issuedAt' | 'orderNumber' | 'locale' | 'tenant' | 'customer' | 'currencyCode' | 'lines'
+>;
 
-function documentOf({ number, issuedAt, order, items, customer, tenant }: InvoiceSources) {
+/** What an invoice and its credit notes have in common. */
+export function invoiceFacts({ order, items, customer, tenant }: InvoiceSources, now: Date): CommonFacts {
   const locale = customer.locale ?? tenant.locale;
   const legal = tenant.legal as { addressLines?: string[]; legalText?: string | null; taxId?: string | null };
-  return buildInvoiceDocument({
-    kind: 'INVOICE',
-    number,
-    issuedAt: localDay(issuedAt, tenant.timeZone),
+  return {
+    issuedAt: localDay(now, tenant.timeZone),
     orderNumber: order.number!,
     locale,
     tenant: {
@@ -96,11 +117,7 @@ function documentOf({ number, issuedAt, order, items, customer, tenant }: Invoic
       taxMinor: item.taxMinor,
       grossMinor: item.grossMinor,
     })),
-    totalMinor: order.totalMinor,
-    amountPaidMinor: order.paidMinor,
-    // Invoices are made of orders that are PAID: nothing is due on them, and the rest was waived.
-    waivedMinor: order.totalMinor - order.paidMinor,
-  });
+  };
 }
 
 /** The calendar day of an instant where the tenant is. */

@@ -54,7 +54,7 @@ export async function settleRefund(
   const parts = await partsOf(tx, order, decision.ofOrderMinor);
   await writePayment(tx, app, locked, decision);
   await writeOrder(tx, app, locked, decision);
-  const creditNoteId = parts.length > 0 ? await issueCreditNote(tx, app, { orderId: order.id, parts, refundId }) : null;
+  const creditNoteId = parts.length > 0 ? await issueCreditNote(tx, app, { orderId: order.id, parts }) : null;
   await tx.query(
     `update refunds set status = 'DONE', completed_at = $2, next_poll_at = null, of_order_minor = $3, tax_minor = $4, parts = $5, credit_note_id = $6,
        gateway_refund_reference = coalesce($7, gateway_refund_reference)

@@ -98,6 +98,14 @@ Order.implement({
       description: 'Oldest first.',
       resolve: (order, _args, ctx): Promise<PaymentRow[]> => ctx.loaders.paymentsOfOrder.load(order.id),
     }),
+    creditNotes: t.field({
+      type: [Invoice],
+      description: 'What takes its invoice back after refunds, oldest first.',
+      resolve: async (order, _args, ctx) => {
+        const invoices = await ctx.loaders.invoicesOfOrder.load(order.id);
+        return invoices.filter((invoice) => invoice.kind === 'CREDIT_NOTE');
+      },
+    }),
     invoice: t.field({
       type: Invoice,
       nullable: true,

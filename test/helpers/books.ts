@@ -28,6 +28,14 @@ const LAWS: Readonly<Record<string, string>> = {
     having count(*) <> count(distinct number) or max(substr(number, 5)::int) <> count(*)`,
   'invoice numbers have no gaps': `select tenant_id from invoices where kind = 'INVOICE' group by 1
     having count(*) <> count(distinct number) or max(substr(number, 5)::int) <> count(*)`,
+  'credit note numbers have no gaps': `select tenant_id from invoices where kind = 'CREDIT_NOTE' group by 1
+    having count(*) <> count(distinct number) or max(substr(number, 4)::int) <> count(*)`,
+  'credit notes take back what was refunded of an order, and its tax': `select o.id from orders o
+    left join lateral (select coalesce(sum(v.total_minor), 0) as total from invoices v
+      where v.tenant_id = o.tenant_id and v.order_id = o.id and v.kind = 'CREDIT_NOTE') c on true
+    left join lateral (select coalesce(sum(r.tax_minor), 0) as tax from refunds r join payments p on p.tenant_id = r.tenant_id and p.id = r.payment_id
+      where p.tenant_id = o.tenant_id and p.order_id = o.id and r.status = 'DONE') t on true
+    where o.type <> 'TOP_UP' and (c.total <> o.refunded_minor or t.tax > o.tax_minor or (o.refunded_minor = o.total_minor and t.tax <> o.tax_minor))`,
   'events of a status follow on each other and end where it stands': `with told as (
       select e.*, payload ->> 'previousStatus' as came, payload ->> 'status' as went,
         lag(payload ->> 'status') over w as before, lead(payload ->> 'status') over w as after

@@ -103,6 +103,38 @@ describe('a refund into the wallet', () => {
     expect(sums).toEqual({ amount: total, tax: sums!.order_tax, order_tax: sums!.order_tax });
   });
 
+  test('makes a credit note of the tenant’s own sequence: the invoice’s lines for all of it, a line per tax rate for a part', async () => {
+    const whole = await paidSale();
+    await refund(whole.paymentId);
+    const part = await paidSale();
+    await refund(part.paymentId, { amount: '57.00' });
+    const notesOf = async (id: string) => {
+      const { order } = await world.data(
+        till.customer,
+        'query ($id: ID!) { order(id: $id) { invoice { number } creditNotes { number kind total { amount } data } payments { refunds { creditNote { number } } } } }',
+        { id },
+      );
+      return order;
+    };
+    const first = await notesOf(whole.orderId);
+    expect(first.creditNotes).toMatchObject([{ kind: 'CREDIT_NOTE', total: { amount: '114.00' } }]);
+    expect(first.payments[0].refunds[0].creditNote.number).toBe(first.creditNotes[0].number);
+    expect(first.creditNotes[0].data).toMatchObject({
+      kind: 'CREDIT_NOTE',
+      creditedInvoiceNumber: first.invoice.number,
+      lines: [{ description: 'Tea', quantity: 1, unitPrice: '100.00', taxRate: '14' }],
+      taxes: [{ rate: '14', net: '100.00', tax: '14.00' }],
+      total: '114.00',
+    });
+    const second = await notesOf(part.orderId);
+    expect(second.creditNotes[0].data).toMatchObject({
+      lines: [{ quantity: 1, unitPrice: '50.00', taxRate: '14' }],
+      taxes: [{ rate: '14', net: '50.00', tax: '7.00' }],
+      total: '57.00',
+    });
+    expect(second.creditNotes[0].number).not.toBe(first.creditNotes[0].number);
+  });
+
   test('twenty at once of a third each go through three times', async () => {
     const sale = await paidSale('100.00');
     const before = await walletMinor();
