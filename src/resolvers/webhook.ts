@@ -19,7 +19,14 @@ import {
   type Paged,
 } from '../paging.ts';
 import { askBack, type AskedBack, type FoundPayment } from '../webhook-confirmation.ts';
-import { bodyContext, findPayment, settleDelivery, storedWebhook, writeVerdict, type StoredDelivery } from '../webhooks.ts';
+import {
+  bodyContext,
+  findPayment,
+  settleDelivery,
+  storedWebhook,
+  writeVerdict,
+  type StoredDelivery,
+} from '../webhooks.ts';
 import { foreseeByGateway } from './gateway-transaction.ts';
 
 /** The tenant's webhook journal, newest first (COM-8). */
