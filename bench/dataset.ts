@@ -117,7 +117,7 @@ insert into payments (tenant_id, id, order_id, customer_id, gateway, method_id, 
     payment_url, gateway_reference, gateway_key, failure_reason, created_at, settled_at)
   select o.tenant_id, pg_temp.bench_id('payment', b.n * 2 + a), o.id, o.customer_id, 'FAWATERK', '2', 'Visa-Mastercard', 'REDIRECT',
     case when a = 0 then 'PAID' else 'FAILED' end::payment_status, o.total_minor, 'EGP', case when a = 0 then o.total_minor else 0 end,
-    'https://pay.bench.example/' || b.n, (b.n * 2 + a)::text, 'key' || b.n, case when a = 1 then 'Declined' end, o.created_at + a * interval '1 minute', o.created_at + interval '1 hour'
+    'https://pay.bench.example/' || b.n, (b.n * 2 + a)::text, 'key' || (b.n * 2 + a), case when a = 1 then 'Declined' end, o.created_at + a * interval '1 minute', o.created_at + interval '1 hour'
   from bench_orders b join orders o on o.tenant_id = b.tenant_id and o.id = b.id cross join lateral generate_series(0, (b.n % 2)::int) a
   where b.status = 'PAID'
   order by o.tenant_id, o.created_at;

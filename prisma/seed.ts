@@ -6,6 +6,7 @@ import { KEY_SCOPES } from '../src/access.ts';
 import type { Clock } from '../src/clock.ts';
 import { Database, type Scope } from '../src/db.ts';
 import { AppError } from '../src/errors.ts';
+import type { PaymentGateway } from '../src/generated/prisma/enums.ts';
 import { createIdSource, type NewId } from '../src/ids.ts';
 import { createPasswords, type Passwords } from '../src/passwords.ts';
 import type { Author } from '../src/resolvers/configuration.ts';
@@ -32,14 +33,13 @@ export interface DemoFacts {
   readonly otherTenantSlug: string;
 }
 
-/** An account the gateway's simulator must know: who asks with this key is this tenant, and its hooks go to these addresses. */
+/** An account a gateway's simulator must know: who asks with these credentials is this tenant. */
 export interface SimulatorAccount {
+  /** The simulator's name, such as fawaterk. */
+  readonly integration: string;
   readonly id: string;
-  readonly apiKey: string;
-  readonly vendorKey: string;
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly webhookUrl: string;
+  /** As that simulator wants them. */
+  readonly settings: Readonly<Record<string, unknown>>;
 }
 
 export interface SeedOptions {
@@ -85,7 +85,7 @@ interface Tools {
   readonly derive: (name: string) => string;
 }
 
-/** Two tenants with people, keys and a gateway. Run it as often as you like. */
+/** Two tenants with people, keys and gateways: one for most currencies, one for ZAR. Run it as often as you like. */
 export async function seedDemo(
   options: SeedOptions,
 ): Promise<{ facts: DemoFacts; simulatorAccounts: SimulatorAccount[] }> {
@@ -122,7 +122,7 @@ async function seed(
   const simulatorAccounts: SimulatorAccount[] = [];
   for (const tenant of TENANTS) {
     await seedTenant(tools, tenant);
-    simulatorAccounts.push(await seedGateway(tools, tenant, options.baseUrl));
+    simulatorAccounts.push(await seedFawaterk(tools, tenant, options.baseUrl), await seedPayfast(tools, tenant));
   }
   const [demo, other] = TENANTS;
   const facts: DemoFacts = {
@@ -241,34 +241,64 @@ function uuidOf(derived: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
-async function seedGateway(tools: Tools, tenant: DemoTenant, baseUrl: string): Promise<SimulatorAccount> {
-  const credentials = {
-    API_KEY: `fwk_test_${tools.derive(`api|${tenant.slug}`)}`,
-    VENDOR_KEY: `fwk_vendor_${tools.derive(`vendor|${tenant.slug}`)}`,
-    // The gateway refunds by its OAuth client only.
-    CLIENT_ID: uuidOf(tools.derive(`client|${tenant.slug}`)),
-    CLIENT_SECRET: `fwk_client_${tools.derive(`client secret|${tenant.slug}`)}`,
+async function seedFawaterk(tools: Tools, tenant: DemoTenant, baseUrl: string): Promise<SimulatorAccount> {
+  const apiKey = `fwk_test_${tools.derive(`api|${tenant.slug}`)}`;
+  const vendorKey = `fwk_vendor_${tools.derive(`vendor|${tenant.slug}`)}`;
+  // The gateway refunds by its OAuth client only.
+  const clientId = uuidOf(tools.derive(`client|${tenant.slug}`));
+  const clientSecret = `fwk_client_${tools.derive(`client secret|${tenant.slug}`)}`;
+  await seedGateway(tools, tenant, 'FAWATERK', {
+    API_KEY: apiKey,
+    VENDOR_KEY: vendorKey,
+    CLIENT_ID: clientId,
+    CLIENT_SECRET: clientSecret,
+  });
+  const hook = `${baseUrl}/webhooks/payments/fawaterk/${tenant.slug}?_json`;
+  return {
+    integration: 'fawaterk',
+    id: tenant.slug,
+    settings: {
+      apiKey,
+      vendorKey,
+      clientId,
+      clientSecret,
+      webhookUrls: { paid: hook, failed: hook, cancel: hook, refund: hook },
+    },
   };
+}
+
+/** Its notifications go where each form says. */
+async function seedPayfast(tools: Tools, tenant: DemoTenant): Promise<SimulatorAccount> {
+  // The vendor's numbers have eight digits; its passphrases are kept to letters and digits (payment-gateways.md 2.9).
+  const digits = BigInt(`0x${Buffer.from(tools.derive(`payfast|${tenant.slug}`)).toString('hex')}`) % 90_000_000n;
+  const merchantId = String(10_000_000n + digits);
+  const merchantKey = tools.derive(`payfast key|${tenant.slug}`).slice(0, 13);
+  const passphrase = tools.derive(`payfast passphrase|${tenant.slug}`).slice(0, 32);
+  await seedGateway(tools, tenant, 'PAYFAST', {
+    MERCHANT_ID: merchantId,
+    MERCHANT_KEY: merchantKey,
+    PASSPHRASE: passphrase,
+  });
+  return { integration: 'payfast', id: tenant.slug, settings: { merchantId, merchantKey, passphrase } };
+}
+
+async function seedGateway(
+  tools: Tools,
+  tenant: DemoTenant,
+  gateway: PaymentGateway,
+  credentials: Readonly<Record<string, string>>,
+): Promise<void> {
   await tools.db.write({ tenantId: tenant.id, customerId: null }, async (tx) => {
-    if (
-      await tx.maybeOne(
-        "select 1 from payment_gateway_configs where tenant_id = current_tenant() and gateway = 'FAWATERK'",
-      )
-    )
-      return;
+    const known = await tx.maybeOne(
+      'select 1 from payment_gateway_configs where tenant_id = current_tenant() and gateway = $1::payment_gateway',
+      [gateway],
+    );
+    if (known) return;
     await writeGatewayConfig({ author: authorOf(tools), vault: tools.vault }, tx, tenant.id, {
-      gateway: 'FAWATERK',
+      gateway,
       enabled: true,
       testMode: true,
       credentials: Object.entries(credentials).map(([name, value]) => ({ name, value })),
     });
   });
-  return {
-    id: tenant.slug,
-    apiKey: credentials.API_KEY,
-    vendorKey: credentials.VENDOR_KEY,
-    clientId: credentials.CLIENT_ID,
-    clientSecret: credentials.CLIENT_SECRET,
-    webhookUrl: `${baseUrl}/webhooks/payments/fawaterk/${tenant.slug}?_json`,
-  };
 }

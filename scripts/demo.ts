@@ -92,6 +92,70 @@ async function watch(accessToken: string, orderId: string, enough: (events: Json
   return events;
 }
 
+/** The same with another of the shop's gateways: its currency decides, and the customer goes there by a form on a page of ours. */
+async function payByForm(accessToken: string, customer: { accessToken: string; user: { id: string } }): Promise<void> {
+  const { createOrder } = await ask<{ createOrder: Json & { userErrors: unknown[] } }>(
+    'mutation Rand($input: CreateOrderInput!) { createOrder(input: $input) { order { id } userErrors { code message } } }',
+    {
+      input: {
+        type: 'MANUAL_INVOICE',
+        customerId: customer.user.id,
+        currencyCode: 'ZAR',
+        items: [
+          { description: [{ locale: 'en', text: 'Table Mountain, half a day' }], quantity: 1, unitPrice: '950.00' },
+        ],
+      },
+    },
+    accessToken,
+  );
+  const { id } = resultOf<{ id: string }>(createOrder, 'order');
+  await ask(
+    'mutation ($input: IssueOrderInput!) { issueOrder(input: $input) { userErrors { code } } }',
+    { input: { orderId: id } },
+    accessToken,
+  );
+  const { paymentMethods } = await ask<{ paymentMethods: { id: string }[] }>(
+    'query ($id: ID!) { paymentMethods(orderId: $id) { id name gateway } }',
+    { id },
+    customer.accessToken,
+  );
+  say('How an order in rand can be paid', paymentMethods);
+  const { payOrder } = await ask<{ payOrder: Json & { userErrors: unknown[] } }>(
+    'mutation ($input: PayOrderInput!) { payOrder(input: $input) { payment { id status paymentUrl } userErrors { code message } } }',
+    { input: { orderId: id, methodId: paymentMethods[0]!.id } },
+    customer.accessToken,
+  );
+  const payment = resultOf<{ paymentUrl: string }>(payOrder, 'payment');
+  say('The customer gets a page of ours, which posts a signed form', payment);
+  const html = await (await fetch(payment.paymentUrl)).text();
+  const text = (coded = '') => coded.replace(/&#(\d+);/g, (_all, code: string) => String.fromCharCode(Number(code)));
+  const fields = [...html.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)];
+  const hosted = await fetch(text(/action="([^"]*)"/.exec(html)?.[1]), {
+    method: 'POST',
+    body: new URLSearchParams(fields.map(([, name, value]) => [text(name), text(value)])),
+  });
+  const paid = await fetch(hosted.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+    body: 'action=pay',
+  });
+  say('The form leads to the simulated page of PayFast, where the customer pays', await paid.text());
+  say('Its notification is checked four times, and the order is paid', await waitUntilPaid(id, customer.accessToken));
+}
+
+async function waitUntilPaid(id: string, accessToken: string): Promise<unknown> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const { order } = await ask<{ order: { status: string } }>(
+      'query ($id: ID!) { order(id: $id) { number status payments { gateway status } invoice { number } } }',
+      { id },
+      accessToken,
+    );
+    if (order.status === 'PAID') return order;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('The order was not paid within ten seconds.');
+}
+
 async function main(): Promise<void> {
   const operator = await logIn(demo.operator);
   const customer = await logIn(demo.customer);
@@ -166,6 +230,8 @@ async function main(): Promise<void> {
   const file = path.join(dataDir, `${paid.invoice.number}.pdf`);
   writeFileSync(file, pdf, { mode: 0o600 });
   say('The invoice', `${file}: ${pdf.length} bytes, ${pdf.subarray(0, 8).toString('latin1')}`);
+
+  await payByForm(operator.accessToken, customer);
 
   const journal = await ask<Json>(
     '{ webhookDeliveries(first: 1) { nodes { verdict detail receivedAt } } }',

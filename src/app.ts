@@ -168,8 +168,9 @@ function openGateways(made: {
     description,
   }));
   const baseUrlOf = (gateway: PaymentGateway, testMode: boolean): string => {
-    const { baseUrls } = bases.find((known) => known.gateway === gateway)!.description;
+    const { baseUrls, simulatorPath } = bases.find((known) => known.gateway === gateway)!.description;
     if (gateway === 'FAWATERK' && config.fawaterkBaseUrl) return config.fawaterkBaseUrl;
+    if (config.simulatorsUrl !== null) return `${config.simulatorsUrl}${simulatorPath}`;
     return testMode ? baseUrls.test : baseUrls.live;
   };
   const options: GatewaysOptions = {
@@ -177,6 +178,7 @@ function openGateways(made: {
     integrations: bases.map(({ gateway, description }) => ({
       gateway,
       client: integrations.gateway(description.slug),
+      currencies: description.currencies,
     })),
     snapshots: () => integrations.snapshots(),
     connect: (tenantId, gateway) => loadGatewayConnection({ db, vault, baseUrlOf }, tenantId, gateway),

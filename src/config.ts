@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { readAddressList, type AddressList } from './domain/addresses.ts';
+
 /**
  * The environment as a typed value. Every mistake is reported at once; an empty variable counts as unset; what is off is null.
  * Names are those operators know (decisions.md, "Running").
@@ -29,7 +31,14 @@ const Environment = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).optional(),
   LEGACY_FAWATERK_TENANT: z.string().optional(),
   FAWATERK_BASE_URL: z.url().optional(),
-  SIMULATORS_URL: z.url().optional(),
+  /** Where simulated vendors are served; never read in production. */
+  SIMULATORS_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** Proxies whose X-Forwarded-For is believed: addresses and ranges, `loopback` for this machine. Unset: none. */
+  TRUSTED_PROXIES: z
+    .string()
+    .transform(readAddressList)
+    .refine((list) => list !== null, 'must be addresses or ranges, separated by commas')
+    .optional(),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
   GRAPHIQL_KEY: z.string().optional(),
   THIN_ENTRANCE: z.enum(['on', 'off']).default('on'),
@@ -56,12 +65,17 @@ export interface Config {
   readonly logLevel: string;
   readonly legacyFawaterkTenant: string | null;
   readonly fawaterkBaseUrl: string | null;
+  /** Gateways are looked for here instead of at their own hosts; null in production, whatever the environment says. */
+  readonly simulatorsUrl: string | null;
+  readonly trustedProxies: AddressList;
   readonly traceEndpoint: string | null;
   /** Prefilled in GraphiQL; never in production. */
   readonly graphiqlKey: string | null;
   readonly thinEntrance: boolean;
   readonly compiledExecution: boolean;
 }
+
+const NO_ADDRESSES: AddressList = { has: () => false };
 
 /** @throws Error with one line per mistake: what is wrong, and with which variable. Values are never shown. */
 export function loadConfig(environment: Readonly<Record<string, string | undefined>>): Config {
@@ -106,6 +120,8 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     logLevel: env.LOG_LEVEL ?? (production ? 'info' : env.ENVIRONMENT === 'test' ? 'silent' : 'info'),
     legacyFawaterkTenant: env.LEGACY_FAWATERK_TENANT ?? null,
     fawaterkBaseUrl: env.FAWATERK_BASE_URL ?? null,
+    simulatorsUrl: production ? null : (env.SIMULATORS_URL?.replace(/\/+$/, '') ?? null),
+    trustedProxies: env.TRUSTED_PROXIES ?? NO_ADDRESSES,
     traceEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
     graphiqlKey: production ? null : (env.GRAPHIQL_KEY ?? null),
     thinEntrance: env.THIN_ENTRANCE === 'on',

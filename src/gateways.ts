@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts';
 import type { AmountRule } from './domain/payment.ts';
 import type { PaymentGateway } from './generated/prisma/enums.ts';
 import type {
+  GatewayClaim,
   GatewayConnection,
   GatewayMethod,
   GatewayPaymentState,
@@ -10,6 +11,7 @@ import type {
   IncomingWebhook,
   InitiatedPayment,
   InitiateInput,
+  LookUpHints,
   Outcome,
   PaymentGatewayClient,
   RefundInput,
@@ -27,6 +29,8 @@ export interface GatewayIntegration {
   readonly gateway: PaymentGateway;
   /** Behind its policy already (integrations/registry.ts). */
   readonly client: PaymentGatewayClient;
+  /** What it can be paid in; absent: anything. */
+  readonly currencies?: readonly string[] | undefined;
 }
 
 export interface GatewaysOptions {
@@ -69,6 +73,19 @@ export class Gateways {
     return this.#options.integrations.map((integration) => integration.gateway);
   }
 
+  /** False for a currency the gateway can't be paid in, and for what is no gateway of ours. */
+  takes(gateway: PaymentGateway, currencyCode: string): boolean {
+    const found = this.#options.integrations.find((integration) => integration.gateway === gateway);
+    return found !== undefined && (found.currencies?.includes(currencyCode) ?? true);
+  }
+
+  /** The customer pays through a form on a page of ours (GET /pay/{token}), made anew each time it is opened. */
+  isPaidByForm(gateway: PaymentGateway): boolean {
+    return (
+      this.#options.integrations.find((integration) => integration.gateway === gateway)?.client.initiateOffline === true
+    );
+  }
+
   connect(tenantId: string, gateway: PaymentGateway): Promise<TenantConnection | null> {
     return this.#options.connect(tenantId, gateway);
   }
@@ -105,8 +122,23 @@ export class Gateways {
     connection: TenantConnection,
     reference: string,
     budgetMs: number,
+    hints?: LookUpHints,
   ): Promise<Outcome<GatewayPaymentState>> {
-    return this.#client(gateway).lookUp(connection, reference, { timeoutMs: budgetMs });
+    return this.#client(gateway).lookUp(connection, reference, { timeoutMs: budgetMs }, hints);
+  }
+
+  /**
+   * Asks the gateway whether a delivery is its own word. `rejected`: it is not. @returns null where the gateway can't be asked that;
+   * then its state is looked up.
+   */
+  confirm(
+    gateway: PaymentGateway,
+    connection: TenantConnection,
+    delivery: { readonly incoming: IncomingWebhook; readonly claim: GatewayClaim },
+    budgetMs: number,
+  ): Promise<Outcome<GatewayPaymentState>> | null {
+    const { incoming, claim } = delivery;
+    return this.#client(gateway).confirm?.(connection, incoming, claim, { timeoutMs: budgetMs }) ?? null;
   }
 
   /** Whether this gateway gives money back by itself. */

@@ -26,6 +26,7 @@ const UNSHOWN = {
     'methodKind',
     'capturedMinor',
     'gatewayKey',
+    'returnUrl',
     'settledAt',
     'nextPollAt',
     'pollAttempts',
@@ -39,6 +40,14 @@ export type PaymentRow = Omit<PaymentModel, (typeof UNSHOWN.payment)[number]>;
 /** The document is read only where it is shown. */
 export type InvoiceRow = Omit<InvoiceModel, (typeof UNSHOWN.invoice)[number]>;
 export type BookingRow = Omit<BookingModel, (typeof UNSHOWN.booking)[number]>;
+/** A credential as it may be seen (PRV-3): never its value. */
+export interface CredentialRow {
+  readonly owner: string;
+  readonly name: string;
+  readonly version: number;
+  readonly lastFour: string | null;
+  readonly createdAt: Date;
+}
 /** A delivery without its sealed body, which is read only where it is shown. */
 export type WebhookDeliveryRow = Omit<WebhookDeliveryModel, 'bodySealed'>;
 
@@ -120,6 +129,11 @@ const MAKERS = {
   ),
   sealedBodyOfDelivery: valueOf<Buffer>(
     'select d.id, d.body_sealed as value from webhook_deliveries d where d.tenant_id = current_tenant() and d.id = any($1::uuid[])',
+  ),
+  credentialsOfOwner: many<CredentialRow>(
+    `select distinct on (c.owner, c.name) c.owner, c.name, c.version, c.last_four as "lastFour", c.created_at as "createdAt"
+     from credentials c where c.tenant_id = current_tenant() and c.owner = any($1::text[]) order by c.owner, c.name, c.version desc`,
+    (row) => row.owner,
   ),
   refund: one<RefundModel>(REFUND_COLUMNS, 'refunds', 'r'),
   refundsOfPayment: many<RefundModel>(

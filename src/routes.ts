@@ -11,6 +11,8 @@ export interface RouteRequest {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** Who sent it, as our own edge saw it; empty where it is not known. */
+  readonly sourceAddress: string;
 }
 
 export interface RouteAnswer {
@@ -28,7 +30,8 @@ const NOT_FOUND = json(404, { error: { code: 'NOT_FOUND', message: 'There is not
 /** POST /webhooks/payments/{gateway}/{tenantSlug} */
 export async function paymentWebhook(app: App, request: RouteRequest): Promise<RouteAnswer> {
   const { gateway = '', tenantSlug = '' } = request.params;
-  const answer = await receiveWebhook(app, gateway, tenantSlug, { headers: request.headers, body: request.body });
+  const { headers, body, sourceAddress } = request;
+  const answer = await receiveWebhook(app, gateway, tenantSlug, { headers, body, sourceAddress });
   return json(answer.status, answer.body);
 }
 
@@ -52,7 +55,10 @@ const RETURN_WORDS = {
   pending: 'Your payment is waiting to be completed.',
 };
 
-/** POST|GET /pay/return/{gateway}/{tenantSlug}: proves nothing, and brings the customer back to the shop's own page. */
+/**
+ * POST|GET /pay/return/{gateway}/{tenantSlug}: brings the customer back to the shop's own page. It proves nothing, whatever the browser
+ * brings along: some gateways have it post a whole result, which is not even looked at.
+ */
 export async function payReturn(app: App, request: RouteRequest): Promise<RouteAnswer> {
   const ticket = app.vault.verify<ReturnTicket>('return', request.query.get('token') ?? '', app.clock.now());
   if (!ticket) return NOT_FOUND;

@@ -5,7 +5,9 @@ import { encodeCursor } from './cursor.ts';
 import { Engine } from './graphql/engine.ts';
 import { createLiveEngine, createLiveMetrics } from './graphql/live.ts';
 import { createHttpServer } from './http.ts';
+import { sourceAddressOf } from './http/source.ts';
 import { createLive } from './live/live.ts';
+import { payPage } from './pay-page.ts';
 import { invoicePdf, legacyFawaterkWebhook, paymentWebhook, payReturn } from './routes.ts';
 import { schema } from './schema/index.ts';
 import { createInvoiceRenderer } from './typesetting/render.ts';
@@ -33,6 +35,7 @@ export async function startServer(app: App): Promise<RunningServer> {
     handlers: {
       paymentWebhook: (request) => paymentWebhook(app, request),
       legacyFawaterkWebhook: (request) => legacyFawaterkWebhook(app, request),
+      payPage: (request) => payPage(app, request),
       payReturn: (request) => payReturn(app, request),
       invoicePdf: (request) => invoicePdf(app, (document) => renderer.render(document), request),
     },
@@ -44,6 +47,7 @@ export async function startServer(app: App): Promise<RunningServer> {
     clock: app.clock,
     log: app.log,
     identify: (request) => app.auth.identify(request),
+    addressOf: (request) => sourceAddressOf(request, app.config.trustedProxies),
     isOwnOrigin: (origin) => http.isOwnOrigin(origin),
     metrics: createLiveMetrics(app.metrics),
   });

@@ -3,8 +3,9 @@ import type { Scope, Transaction } from './db.ts';
 import { AppError } from './errors.ts';
 import type { TenantConnection } from './gateways.ts';
 import type { PaymentGateway, WebhookVerdict } from './generated/prisma/enums.ts';
-import type { GatewayClaim, GatewayPaymentState, IncomingWebhook, WebhookReading } from './integrations/contract.ts';
-import { settle } from './resolvers/settlement.ts';
+import type { GatewayClaim, IncomingWebhook, WebhookReading } from './integrations/contract.ts';
+import { settleByGateway } from './resolvers/gateway-transaction.ts';
+import { askBack, type AskedBack, type FoundPayment } from './webhook-confirmation.ts';
 import { askAboutRefund, settleRefundHook } from './webhook-refunds.ts';
 
 export type Receiving = Pick<
@@ -60,15 +61,12 @@ export interface StoredDelivery {
   readonly gateway: PaymentGateway;
   readonly connection: TenantConnection;
   readonly receivedAt: Date;
-}
-
-interface Delivery extends StoredDelivery {
   readonly incoming: IncomingWebhook;
 }
 
 async function refuse(
   app: Receiving,
-  delivery: Delivery,
+  delivery: StoredDelivery,
   reading: Exclude<WebhookReading, { verdict: 'OK' }>,
 ): Promise<WebhookAnswer> {
   await app.db.write(delivery.scope, async (tx) => {
@@ -102,7 +100,7 @@ async function refuse(
   };
 }
 
-async function take(app: Receiving, delivery: Delivery, claim: GatewayClaim): Promise<WebhookAnswer> {
+async function take(app: Receiving, delivery: StoredDelivery, claim: GatewayClaim): Promise<WebhookAnswer> {
   const known = await app.db.write(delivery.scope, async (tx) => {
     const payment = await findPayment(tx, delivery.gateway, claim);
     const verdict = await firstVerdict(app, tx, delivery, claim, payment);
@@ -119,11 +117,6 @@ function accepted(verdict: WebhookVerdict): WebhookAnswer {
   return { status: 200, body: { status: verdict === 'ACCEPTED' ? 'ok' : verdict.toLowerCase(), verdict } };
 }
 
-export interface FoundPayment {
-  readonly id: string;
-  readonly gatewayReference: string | null;
-}
-
 /**
  * By the code the customer pays with (only hooks whose signature covers it bear one), by the gateway's id, or by our own id as the
  * gateway echoes it: within this tenant only. Three seeks, because one condition with "or" reads every payment of the tenant,
@@ -135,7 +128,7 @@ export async function findPayment(
   claim: GatewayClaim,
 ): Promise<FoundPayment | null> {
   const rows = await tx.query<FoundPayment>(
-    `select f.id, f.gateway_reference as "gatewayReference" from (
+    `select f.id, f.gateway_reference as "gatewayReference", f.gateway_key as "gatewayKey", f.created_at as "createdAt" from (
        select 1 as place, p.* from payments p where p.tenant_id = current_tenant() and p.reference_code = $3 and p.gateway = $1::payment_gateway
        union all
        select 2, p.* from payments p where p.tenant_id = current_tenant() and p.gateway_reference = $2 and p.gateway = $1::payment_gateway
@@ -154,7 +147,7 @@ function uuidOrNull(text: string | null): string | null {
 async function firstVerdict(
   app: Receiving,
   tx: Transaction,
-  delivery: Delivery,
+  delivery: StoredDelivery,
   claim: GatewayClaim,
   payment: FoundPayment | null,
 ): Promise<WebhookVerdict> {
@@ -172,7 +165,7 @@ function dedupeKeyOf(app: Pick<Receiving, 'vault'>, claim: GatewayClaim): string
   return app.vault.fingerprint(`webhook ${claim.dedupeKey}`);
 }
 
-function sourceOf(delivery: Pick<Delivery, 'gateway'>): string {
+function sourceOf(delivery: Pick<StoredDelivery, 'gateway'>): string {
   return delivery.gateway.toLowerCase();
 }
 
@@ -188,7 +181,7 @@ interface Stored {
   readonly paymentId: string | null;
 }
 
-async function store(app: Receiving, tx: Transaction, delivery: Delivery, stored: Stored): Promise<void> {
+async function store(app: Receiving, tx: Transaction, delivery: StoredDelivery, stored: Stored): Promise<void> {
   const now = delivery.receivedAt;
   const { body, headers } = delivery.incoming;
   await tx.query(
@@ -222,36 +215,6 @@ function shownHeaders(headers: Readonly<Record<string, string>>): Record<string,
       MASKED_HEADERS.test(name.toLowerCase()) ? '[masked]' : value.slice(0, 1000),
     ]),
   );
-}
-
-/** What the gateway said when asked back. */
-export interface AskedBack {
-  readonly fact: GatewayPaymentState | null;
-  /** It gave no answer at all. */
-  readonly silent: boolean;
-  /** It answered about something that is not this payment, whatever the delivery says. */
-  readonly strange: boolean;
-}
-
-/** Asks within the budget, by the payment's own reference; only where it has none by the delivery's. */
-export async function askBack(
-  app: Receiving,
-  delivery: StoredDelivery,
-  claim: GatewayClaim,
-  payment: FoundPayment,
-): Promise<AskedBack> {
-  const reference = payment.gatewayReference ?? claim.gatewayReference;
-  if (reference === null) return { fact: null, silent: true, strange: false };
-  const asked = await app.gateways.lookUp(
-    delivery.gateway,
-    delivery.connection,
-    reference,
-    app.config.webhookConfirmBudgetMs,
-  );
-  if (asked.kind !== 'done') return { fact: null, silent: true, strange: false };
-  // Only the invoice that carries our own id is ours, when the gateway's id was not known to us yet (an orphan of a lost answer).
-  const foreign = payment.gatewayReference === null && asked.value.paymentId !== payment.id;
-  return { fact: foreign ? null : asked.value, silent: false, strange: foreign && asked.value.paymentId !== null };
 }
 
 async function process(
@@ -289,10 +252,10 @@ export async function settleDelivery(
   if (asked.strange)
     return writeVerdict(app, tx, delivery, {
       verdict: 'MISMATCH',
-      note: 'The gateway knows this invoice as another payment.',
+      note: asked.strange,
       open: false,
     });
-  const decision = await settle(tx, app, {
+  const decision = await settleByGateway(tx, app, {
     paymentId: payment.id,
     claim,
     fact: asked.fact,
@@ -356,6 +319,11 @@ async function askSoon(app: Receiving, tx: Transaction, paymentId: string): Prom
   );
 }
 
+/** A stored delivery as it is read again: where it came from was judged when it came. */
+export function storedWebhook(headers: Readonly<Record<string, string>>, body: Uint8Array): IncomingWebhook {
+  return { headers, body, replay: true };
+}
+
 interface OpenDelivery {
   readonly source: string;
   readonly headers: Record<string, string>;
@@ -379,18 +347,23 @@ export async function resumeDelivery(app: Receiving, scope: Scope, id: string): 
   const gateway = open.source.toUpperCase() as PaymentGateway;
   const connection = await app.gateways.connect(scope.tenantId, gateway);
   const body = open.sealed && app.vault.open(open.sealed, bodyContext(scope.tenantId, id));
-  const reading =
-    connection && body ? app.gateways.readWebhook(gateway, connection, { headers: open.headers, body }) : null;
+  const incoming = body && storedWebhook(open.headers, body);
+  const reading = connection && incoming ? app.gateways.readWebhook(gateway, connection, incoming) : null;
   const claim = reading?.verdict === 'OK' ? reading.claim : null;
   const payment = claim && (await app.db.read(scope, (tx) => findPayment(tx, gateway, claim)));
-  if (!connection || !claim || !payment) {
+  if (!connection || !incoming || !claim || !payment) {
     const verdict = reading && reading.verdict !== 'OK' ? reading.verdict : 'UNCONFIRMED';
     await app.db.write(scope, (tx) =>
       writeVerdict(app, tx, { id }, { verdict, note: 'It could not be read again.', open: false }),
     );
     return;
   }
-  const outcome = await process(app, { id, scope, gateway, connection, receivedAt: open.receivedAt }, claim, payment);
+  const outcome = await process(
+    app,
+    { id, scope, gateway, connection, incoming, receivedAt: open.receivedAt },
+    claim,
+    payment,
+  );
   if (outcome.open)
     throw new AppError('GATEWAY_UNAVAILABLE', 'The gateway does not answer about a delivery; it is asked again.');
 }

@@ -227,6 +227,7 @@ const HELPERS_OF_VERBS: ReadonlySet<string> = new Set([
   'announceChange',
   'checkTenantId',
   'invoiceLink',
+  'paymentLink',
   'shownBody',
   'loadTenant',
   'viewerUser',

@@ -9,6 +9,8 @@ export interface Visit {
   readonly requestId: string;
   /** Path without query, as it came. */
   readonly path: string;
+  /** Who is at the other end (source.ts); empty where it is not known. */
+  readonly address: string;
   readonly sinceMs: number;
   /** From a closed set, for metrics. */
   route: string;

@@ -14,6 +14,7 @@ export type RouteHandler = (request: RouteRequest) => Promise<RouteAnswer>;
 export interface RouteHandlers {
   readonly paymentWebhook: RouteHandler;
   readonly legacyFawaterkWebhook: RouteHandler;
+  readonly payPage: RouteHandler;
   readonly payReturn: RouteHandler;
   readonly invoicePdf: RouteHandler;
 }
@@ -76,6 +77,7 @@ const ROUTES: readonly Route[] = [
     path: /^\/api\/payments\/fawaterk\/webhook$/,
     serve: handledBy('legacyFawaterkWebhook'),
   },
+  { name: 'pay', methods: READ, path: /^\/pay\/(?<token>[\w.-]{1,1024})$/, serve: handledBy('payPage') },
   {
     name: 'pay-return',
     methods: ['GET', 'POST'],
@@ -124,6 +126,7 @@ function handledBy(name: keyof RouteHandlers): Route['serve'] {
         ]),
       ),
       body,
+      sourceAddress: visit.address,
     });
     send(visit, answer.status, answer.headers, answer.body);
   };

@@ -68,7 +68,7 @@ export interface Entered {
 export async function enter(gate: Gate, visit: Visit): Promise<Entered | null> {
   const { app, origins, strangers } = gate;
   const request = identityRequestOf(visit.request.headers, origins);
-  const address = visit.request.socket.remoteAddress ?? '';
+  const { address } = visit;
   const credentials = `${request.apiKey ?? ''} ${request.authorization ?? ''}`;
   try {
     const blockedUntil = credentials === ' ' ? null : strangers.blockedUntil(address, credentials);

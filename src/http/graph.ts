@@ -175,7 +175,7 @@ async function boundedBody(visit: Visit, headers: Headers): Promise<Buffer | nul
 async function preflight(gate: Gate, visit: Visit): Promise<void> {
   visit.route = 'preflight';
   const { origin } = visit.request.headers;
-  const address = visit.request.socket.remoteAddress ?? '';
+  const { address } = visit;
   if (origin === undefined) return sendGraphRefusal(visit, 400, 'INVALID_INPUT', 'A preflight names its origin.');
   if (!gate.strangers.charge(`preflight ${address}`, 1).granted)
     return sendGraphRefusal(visit, 429, 'RATE_LIMITED', 'Too many preflights.', { 'retry-after': '60' });

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { App } from '../context.ts';
 import type { Logger } from '../log.ts';
 import type { Visit } from './answer.ts';
+import { sourceAddressOf } from './source.ts';
 
 const REQUEST_ID = /^[\w-]{8,64}$/;
 const OPERATION_CHARACTERS_MAX = 80;
@@ -32,6 +33,7 @@ export class Visits {
       response,
       requestId: typeof given === 'string' && REQUEST_ID.test(given) ? given : this.#nextId(),
       path: end < 0 ? url : url.slice(0, end),
+      address: sourceAddressOf(request, this.#app.config.trustedProxies),
       sinceMs: performance.now(),
       route: 'graphql',
       facts: {},

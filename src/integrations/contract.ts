@@ -82,8 +82,8 @@ export interface InitiatedPayment {
   readonly referenceCode: string | null;
   readonly expiresAt: Date | null;
   /**
-   * For gateways that take the customer by a browser's form POST (our GET /pay/{token}). The fields are posted in
-   * their order, which PayFast signs: keep it (a jsonb column would not).
+   * For gateways that take the customer by a browser's form POST (our GET /pay/{token}), which have `initiateOffline`.
+   * The fields are posted in their order, which PayFast signs: keep it.
    */
   readonly form?: PaymentForm | null;
 }
@@ -91,6 +91,11 @@ export interface InitiatedPayment {
 export interface PaymentForm {
   readonly action: string;
   readonly fields: Readonly<Record<string, string>>;
+  /**
+   * Origins of the vendor's own that its answer may send the browser on to (`https://*.vendor.example`): some browsers hold a page's
+   * form-action against redirects, too. The action's own origin is always among them.
+   */
+  readonly redirectOrigins?: readonly string[];
 }
 
 /** What the gateway says when asked back: the only source that is believed about money. */
@@ -206,6 +211,11 @@ export type Recovery = 'byReference' | 'bySearch' | 'none';
 export interface PaymentGatewayClient {
   readonly slug: PaymentGatewaySlug;
   readonly initiateRecovery: Recovery;
+  /**
+   * `listMethods` and `initiate` ask nobody, and `initiate` gives a form: the same for the same input, whenever it is asked. So it is
+   * called again each time the customer opens our page, and what it gave before is never stored.
+   */
+  readonly initiateOffline?: true;
   /** Names of the credentials it needs, and of the body fields that are secret and must be masked when shown. */
   readonly credentialNames: readonly string[];
   readonly secretBodyFields: readonly string[];

@@ -7,6 +7,8 @@ import type {
   Recovery,
 } from './contract.ts';
 import { FAWATERK_CREDENTIALS, FAWATERK_SECRET_FIELDS, createFawaterkClient } from './fawaterk/client.ts';
+import { FAWATERK_CURRENCIES } from './fawaterk/money.ts';
+import { PAYFAST } from './payfast/description.ts';
 import {
   createPolicy,
   type CallObservation,
@@ -32,6 +34,8 @@ export interface GatewayDescription {
   readonly simulatorPath: string;
   /** How a lost answer of `initiate` is recovered. */
   readonly initiateRecovery: Recovery;
+  /** What it can be paid in; absent: anything. */
+  readonly currencies?: readonly string[];
   create(options: { readonly send: OutboundSend; readonly clock: Clock }): PaymentGatewayClient;
 }
 
@@ -46,8 +50,10 @@ export const PAYMENT_GATEWAYS: readonly GatewayDescription[] = [
     baseUrls: { live: 'https://app.fawaterk.com/api/v2', test: 'https://staging.fawaterk.com/api/v2' },
     simulatorPath: '/fawaterk/api/v2',
     initiateRecovery: 'none',
+    currencies: FAWATERK_CURRENCIES,
     create: createFawaterkClient,
   },
+  PAYFAST,
 ];
 
 export interface IntegrationsOptions {
@@ -88,16 +94,21 @@ export function createIntegrations(options: IntegrationsOptions): Integrations {
   };
 }
 
-/** Reading may be repeated; starting a payment or a refund may not, whatever the gateway answered. */
+/**
+ * Reading may be repeated; starting a payment or a refund may not, whatever the gateway answered. What asks nobody says nothing about how
+ * the gateway does, and must not be kept waiting by it.
+ */
 function withPolicy(client: PaymentGatewayClient, policy: IntegrationPolicy): PaymentGatewayClient {
   const reading = (name: string, { baseUrl }: GatewayConnection) => ({ name, safe: true, baseUrl });
   const acting = (name: string, { baseUrl }: GatewayConnection) => ({ name, safe: false, baseUrl });
   return {
     ...client,
-    listMethods: (connection, call) =>
-      policy.run(reading('listMethods', connection), call, (bounded) => client.listMethods(connection, bounded)),
-    initiate: (connection, input, call) =>
-      policy.run(acting('initiate', connection), call, (bounded) => client.initiate(connection, input, bounded)),
+    ...(!client.initiateOffline && {
+      listMethods: (connection, call) =>
+        policy.run(reading('listMethods', connection), call, (bounded) => client.listMethods(connection, bounded)),
+      initiate: (connection, input, call) =>
+        policy.run(acting('initiate', connection), call, (bounded) => client.initiate(connection, input, bounded)),
+    }),
     lookUp: (connection, reference, call, hints) =>
       policy.run(reading('lookUp', connection), call, (bounded) =>
         client.lookUp(connection, reference, bounded, hints),

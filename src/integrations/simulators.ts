@@ -1,6 +1,7 @@
 import path from 'node:path';
 import process from 'node:process';
 import { simulateFawaterk } from './fawaterk/simulator.ts';
+import { simulatePayfast } from './payfast/simulator.ts';
 import { startSimulatorServer, type SimulatorServer } from './simulator/server.ts';
 import type { CreateSimulator } from './simulator/types.ts';
 
@@ -12,7 +13,10 @@ import type { CreateSimulator } from './simulator/types.ts';
  * pages are addressed by),
  * ENVIRONMENT (production refuses).
  */
-export const SIMULATORS: Readonly<Record<string, CreateSimulator>> = { fawaterk: simulateFawaterk };
+export const SIMULATORS: Readonly<Record<string, CreateSimulator>> = {
+  fawaterk: simulateFawaterk,
+  payfast: simulatePayfast,
+};
 
 export async function runSimulators(
   environment: Readonly<Record<string, string | undefined>>,

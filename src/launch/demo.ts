@@ -18,11 +18,10 @@ export async function prepareDemo(settings: LaunchSettings, appUrl: string, secr
   const folder = join(settings.dataDir, 'simulators');
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o700);
-  const accounts = simulatorAccounts.map(({ id, webhookUrl: hook, ...keys }) => [
-    id,
-    { ...keys, webhookUrls: { paid: hook, failed: hook, cancel: hook, refund: hook } },
-  ]);
-  writePrivate(join(folder, 'accounts.json'), JSON.stringify({ fawaterk: Object.fromEntries(accounts) }, null, 2));
+  const accounts: Record<string, Record<string, unknown>> = {};
+  for (const { integration, id, settings: account } of simulatorAccounts)
+    accounts[integration] = { ...accounts[integration], [id]: account };
+  writePrivate(join(folder, 'accounts.json'), JSON.stringify(accounts, null, 2));
   const url = `${settings.baseUrl}/graphql`;
   const file: DemoFile = { url, wsUrl: url.replace(/^http/, 'ws'), ...facts };
   writePrivate(join(settings.dataDir, 'demo.json'), `${JSON.stringify(file, null, 2)}\n`);

@@ -104,7 +104,8 @@ function demoVariables(settings: LaunchSettings, demo: DemoFile | null): NodeJS.
   if (demo === null) return {};
   const simulators = `http://127.0.0.1:${settings.simulatorsPort}`;
   const preset: Record<string, string> = {
-    SIMULATORS_URL: simulators,
+    // By the name the pages there call themselves: a browser holds what a form may be sent on to against it.
+    SIMULATORS_URL: `http://localhost:${settings.simulatorsPort}`,
     FAWATERK_BASE_URL: `${simulators}/fawaterk/api/v2`,
     LEGACY_FAWATERK_TENANT: demo.tenantSlug,
     GRAPHIQL_KEY: demo.partnerKey,

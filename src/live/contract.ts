@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+
 import type { DocumentNode, GraphQLError, GraphQLFormattedError, GraphQLSchema } from 'graphql';
 
 import type { Identity, IdentityRequest } from '../auth.ts';
@@ -101,6 +103,8 @@ export interface LiveDeps {
   readonly log: Logger;
   /** Auth.identify: asked at the beginning and again whenever something about the asker changed. */
   readonly identify: (request: IdentityRequest, address: string) => Promise<Identity>;
+  /** Who is at the other end of a connection. */
+  readonly addressOf: (request: IncomingMessage) => string;
   /** Our own pages may ask like programs do. */
   readonly isOwnOrigin: (origin: string) => boolean;
   readonly metrics: LiveMetrics;

@@ -163,7 +163,7 @@ export class WebSockets {
   async #connect({ extra, connectionParams }: Socket): Promise<boolean> {
     const { deps, limits, connections } = this.#parts;
     const request = identityRequest(extra.request, connectionParams ?? {}, deps.isOwnOrigin);
-    const address = extra.request.socket.remoteAddress ?? '';
+    const address = deps.addressOf(extra.request);
     try {
       const identity = await this.#arrivals.run(() => deps.identify(request, address));
       if (extra.transport.isClosed) return false;

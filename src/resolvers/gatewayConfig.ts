@@ -8,19 +8,12 @@ import { invalidInput } from '../errors.ts';
 import type { TenantConnection } from '../gateways.ts';
 import type { PaymentGateway } from '../generated/prisma/enums.ts';
 import type { PaymentGatewayConfigModel } from '../generated/prisma/models.ts';
+import type { CredentialRow } from '../loaders.ts';
 import { runOperation, type Done } from '../operations.ts';
 import type { Vault } from '../vault.ts';
 import { announceChange, authorOf, checkTenantId, recordChange, refusePlatform, type Author } from './configuration.ts';
 
 export type GatewayConfigRow = PaymentGatewayConfigModel;
-
-/** A credential as it may be seen (PRV-3): never its value. */
-export interface CredentialRow {
-  readonly name: string;
-  readonly version: number;
-  readonly lastFour: string | null;
-  readonly createdAt: Date;
-}
 
 export interface GatewaySettings {
   readonly gateway: PaymentGateway;
@@ -41,18 +34,26 @@ const VALUE_CHARACTERS_MAX = 4_096;
 /** A value shorter than this would be half told by its last four characters. */
 const SHOWN_FROM_CHARACTERS = 12;
 
-/** The tenant's gateway, for its administrators; null where none was configured. @throws FORBIDDEN */
+/** The tenant's gateways, for its administrators: those that are on first. @throws FORBIDDEN */
+export async function gatewayConfigsOf(
+  ctx: Context,
+  tenant: { readonly id: string; readonly slug: string },
+): Promise<GatewayConfigRow[]> {
+  authorize(ctx, 'gateway.read');
+  if (tenant.id !== ctx.scope.tenantId)
+    throw invalidInput(`Send the header X-Tenant: ${tenant.slug} to see this tenant's gateway.`);
+  return ctx.reads.query<GatewayConfigRow>(
+    `select ${CONFIG_COLUMNS} from payment_gateway_configs g where g.tenant_id = current_tenant() order by g.enabled desc, g.gateway`,
+  );
+}
+
+/** The first of them; null where none was configured. @throws FORBIDDEN */
 export async function gatewayConfigOf(
   ctx: Context,
   tenant: { readonly id: string; readonly slug: string },
 ): Promise<GatewayConfigRow | null> {
   authorize(ctx, 'gateway.read');
-  if (tenant.id !== ctx.scope.tenantId)
-    throw invalidInput(`Send the header X-Tenant: ${tenant.slug} to see this tenant's gateway.`);
-  const rows = await ctx.reads.query<GatewayConfigRow>(
-    `select ${CONFIG_COLUMNS} from payment_gateway_configs g where g.tenant_id = current_tenant() order by g.enabled desc, g.gateway limit 1`,
-  );
-  return rows[0] ?? null;
+  return (await gatewayConfigsOf(ctx, tenant))[0] ?? null;
 }
 
 /** The newest version of each credential: name, version, last four characters. */
@@ -61,11 +62,7 @@ export async function credentialsOf(
   config: { readonly gateway: PaymentGateway },
 ): Promise<CredentialRow[]> {
   authorize(ctx, 'gateway.read');
-  return ctx.reads.query<CredentialRow>(
-    `select distinct on (c.name) c.name, c.version, c.last_four as "lastFour", c.created_at as "createdAt"
-     from credentials c where c.tenant_id = current_tenant() and c.owner = $1 order by c.name, c.version desc`,
-    [ownerOf(config.gateway)],
-  );
+  return ctx.loaders.credentialsOfOwner.load(ownerOf(config.gateway));
 }
 
 /** Sets a gateway up; credentials are sealed and get a new version each (PRV-3). @throws INVALID_INPUT, NOT_FOUND, INVALID_STATE */

@@ -5,8 +5,8 @@ import { AppError } from '../errors.ts';
 import type { TenantConnection } from '../gateways.ts';
 import type { PaymentModel } from '../generated/prisma/models.ts';
 import { PAYMENT_COLUMNS } from '../loaders.ts';
+import { settleNow } from './gateway-transaction.ts';
 import { ensureInquiry, openInquiry } from './inquiry-open.ts';
-import { settleNow } from './settlement.ts';
 
 export type Polling = Pick<App, 'clock' | 'newId' | 'db' | 'journal' | 'log' | 'gateways'>;
 
@@ -55,7 +55,10 @@ export async function pollPayment(
     await pollLater(app, scope, payment);
     return 'UNKNOWN';
   }
-  const outcome = await app.gateways.lookUp(payment.gateway, connection, payment.gatewayReference, POLL_TIMEOUT_MS);
+  const outcome = await app.gateways.lookUp(payment.gateway, connection, payment.gatewayReference, POLL_TIMEOUT_MS, {
+    createdAt: payment.createdAt,
+    gatewayKey: payment.gatewayKey,
+  });
   if (outcome.kind !== 'done') {
     await pollLater(app, scope, payment);
     return 'UNKNOWN';

@@ -13,6 +13,8 @@ import { runOperation, type Done, type OperationHandle } from '../operations.ts'
 import type { Transaction } from '../db.ts';
 import { orShort } from '../ledger.ts';
 import { openInquiry } from './inquiry-open.ts';
+import { payPagePlace } from './pay-page.ts';
+import { initiationOf } from './payment-initiation.ts';
 import { lockOrder } from './order-lock.ts';
 import { lockPayment, paymentMoved, paymentsOf } from './payment-change.ts';
 import { endStalePayment } from './payment-end.ts';
@@ -36,19 +38,23 @@ function decodeMethodId(text: string): { gateway: string; id: string } | null {
   return parts.length === 3 && parts[0] === 'PaymentMethod' ? { gateway: parts[1]!, id: parts[2]! } : null;
 }
 
-/** How an order can be paid now: the methods of the tenant's enabled gateways. Asks the gateways outside any transaction. */
+/** How an order can be paid now: the methods of the tenant's enabled gateways that take its currency. Asks the gateways outside any transaction. */
 export async function paymentMethods(ctx: Context, orderGlobalId: string): Promise<OfferedMethod[]> {
   authorize(ctx, 'payment.methods');
   const order = await ctx.loaders.order.load(idOf('Order', orderGlobalId, ['orderId']));
   if (!order) throw notFound('order', ['orderId']);
   const wallet = (await walletCovers(ctx.reads, order)) ? [WALLET_METHOD] : [];
-  return ctx.reads.pauseFor(async () => [...(await offeredMethods(ctx, wallet.length === 0)), ...wallet]);
+  return ctx.reads.pauseFor(async () => [
+    ...(await offeredMethods(ctx, order.currencyCode, wallet.length === 0)),
+    ...wallet,
+  ]);
 }
 
-async function offeredMethods(ctx: Context, needed: boolean): Promise<OfferedMethod[]> {
+async function offeredMethods(ctx: Context, currencyCode: string, needed: boolean): Promise<OfferedMethod[]> {
   const offered: OfferedMethod[] = [];
   let refused: AppError | null = null;
   for (const gateway of ctx.app.gateways.all) {
+    if (!ctx.app.gateways.takes(gateway, currencyCode)) continue;
     const connection = await ctx.app.gateways.connect(ctx.scope.tenantId, gateway);
     if (!connection?.enabled) continue;
     const outcome = await ctx.app.gateways.methods(ctx.scope.tenantId, gateway, connection);
@@ -81,7 +87,7 @@ interface Intent {
 /**
  * Starts or continues a payment of all that is due (COM-5). Transaction A commits the intent, then the gateway is called, then
  * transaction B records what it said; a lost answer opens an inquiry and is never reported as failure.
- * @throws ORDER_NOT_PAYABLE, GATEWAY_REJECTED, GATEWAY_UNAVAILABLE, OUTCOME_UNKNOWN, PAYMENT_PENDING
+ * @throws ORDER_NOT_PAYABLE, CURRENCY_MISMATCH, GATEWAY_REJECTED, GATEWAY_UNAVAILABLE, OUTCOME_UNKNOWN, PAYMENT_PENDING
  */
 export async function payOrder(ctx: Context, input: PayOrderInput): Promise<Done> {
   authorize(ctx, 'payment.pay');
@@ -96,14 +102,15 @@ export async function payOrder(ctx: Context, input: PayOrderInput): Promise<Done
     }
     const chosen = await chosenMethod(ctx, input.methodId);
     const intent = await operation.begin(async (tx) => {
-      const value = await commitIntent(ctx, tx, { orderId, chosen, walletAmount: input.walletAmount ?? null });
+      const walletAmount = input.walletAmount ?? null;
+      const value = await commitIntent(ctx, tx, { orderId, chosen, returnUrl, walletAmount });
       return { about: { type: 'Payment', id: value.payment.id }, value, complete: value.continued };
     });
     if (intent.continued) return { type: 'Payment', id: intent.payment.id };
     const outcome = await ctx.app.gateways.initiate(
       chosen.gateway,
       chosen.connection,
-      initiation(ctx, intent, chosen, returnUrl, await tenantSlug(ctx)),
+      initiationOf(ctx.app, { ...intent, tenant: { id: ctx.scope.tenantId, slug: await tenantSlug(ctx) } }),
     );
     return recordInitiation(ctx, operation, intent, outcome);
   });
@@ -126,9 +133,14 @@ async function chosenMethod(ctx: Context, methodId: string): Promise<Chosen> {
   return { gateway, method, connection };
 }
 
+const RETURN_URL_MAX = 2_000;
+
 // The page a customer returns to lies on one of the tenant's own origins, so that our return path can't be made to send people elsewhere.
 async function allowedReturnUrl(ctx: Context, returnUrl: string | null): Promise<string | null> {
   if (returnUrl === null) return null;
+  // Longer, and the signed way back would be too long to be read again.
+  if (returnUrl.length > RETURN_URL_MAX)
+    throw invalidInput(`A return address has at most ${RETURN_URL_MAX} characters.`, ['input', 'returnUrl']);
   const origin = new URL(returnUrl).origin;
   const { origins } = await ctx.app.db.read(ctx.scope, (tx) =>
     tx.one<{ origins: string[] }>(
@@ -148,11 +160,14 @@ async function tenantSlug(ctx: Context): Promise<string> {
   return slug;
 }
 
-async function commitIntent(
-  ctx: Context,
-  tx: Transaction,
-  wish: { orderId: string; chosen: Chosen; walletAmount: string | null },
-): Promise<Intent> {
+interface Wish {
+  readonly orderId: string;
+  readonly chosen: Chosen;
+  readonly returnUrl: string | null;
+  readonly walletAmount: string | null;
+}
+
+async function commitIntent(ctx: Context, tx: Transaction, wish: Wish): Promise<Intent> {
   const { order, payments } = await lockPayable(ctx, tx, wish.orderId);
   const items = await tx.query<OrderItemModel>(
     `select ${ITEM_COLUMNS} from order_items i where i.tenant_id = current_tenant() and i.order_id = $1 order by i.position`,
@@ -163,6 +178,10 @@ async function commitIntent(
     [order.customerId],
   );
   const rest = { order, items, customer };
+  if (!ctx.app.gateways.takes(wish.chosen.gateway, order.currencyCode))
+    throw new AppError('CURRENCY_MISMATCH', `This payment method does not take ${order.currencyCode}.`, {
+      field: ['input', 'methodId'],
+    });
   const pending = payments.find(
     (payment) =>
       payment.status === 'PENDING' &&
@@ -182,7 +201,7 @@ async function commitIntent(
     const id = await payWhollyByWallet(ctx.app, tx, order, null);
     return { ...rest, payment: await lockPayment(tx, id), continued: true };
   }
-  const payment = await insertPayment(ctx, tx, order, payments, wish.chosen, walletMinor);
+  const payment = await insertPayment(ctx, tx, order, payments, wish, walletMinor);
   return { ...rest, payment, continued: false };
 }
 
@@ -222,14 +241,14 @@ async function insertPayment(
   tx: Transaction,
   order: OrderModel,
   earlier: readonly PaymentModel[],
-  { gateway, method }: OfferedMethod,
+  { chosen: { gateway, method }, returnUrl }: Wish,
   walletMinor: bigint,
 ): Promise<PaymentModel> {
   const id = ctx.app.newId();
   const now = ctx.app.clock.now();
   await tx.query(
-    `insert into payments (tenant_id, id, order_id, customer_id, gateway, method_id, method, method_kind, status, amount_minor, currency_code, created_at, next_poll_at)
-     values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, 'PENDING', $8, $9, $10, $11)`,
+    `insert into payments (tenant_id, id, order_id, customer_id, gateway, method_id, method, method_kind, status, amount_minor, currency_code, created_at, next_poll_at, return_url)
+     values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, 'PENDING', $8, $9, $10, $11, $12)`,
     [
       id,
       order.id,
@@ -242,6 +261,7 @@ async function insertPayment(
       order.currencyCode,
       now,
       new Date(now.getTime() + IN_CALL_MS),
+      returnUrl,
     ],
   );
   const payment = await lockPayment(tx, id);
@@ -253,39 +273,6 @@ async function insertPayment(
     [order.id, orderPaymentStatus([...earlier, payment])],
   );
   return payment;
-}
-
-function initiation(ctx: Context, intent: Intent, chosen: Chosen, returnUrl: string | null, slug: string) {
-  const { payment, order, customer } = intent;
-  const base = ctx.app.config.baseUrl;
-  const gatewaySlug = ctx.app.gateways.slugOf(chosen.gateway);
-  const back = (outcome: string) => {
-    const token = ctx.app.vault.sign(
-      'return',
-      { tenantId: ctx.scope.tenantId, paymentId: payment.id, returnUrl, outcome },
-      new Date(payment.createdAt.getTime() + 30 * 86_400_000),
-    );
-    return `${base}/pay/return/${gatewaySlug}/${slug}?token=${encodeURIComponent(token)}`;
-  };
-  return {
-    paymentId: payment.id,
-    orderNumber: order.number!,
-    methodId: chosen.method.id,
-    methodName: chosen.method.nameEn,
-    amountMinor: payment.amountMinor,
-    currencyCode: payment.currencyCode,
-    customer: {
-      firstName: customer.firstName ?? 'Customer',
-      lastName: customer.lastName ?? 'Customer',
-      email: customer.email,
-      phone: customer.phone,
-    },
-    // One line with the exact amount: taxes and rounding are ours, and the vendor refuses a cart that does not add up (spec 1.2).
-    items: [{ name: `Order ${order.number}`, quantity: 1, unitPriceMinor: payment.amountMinor }],
-    returnUrls: { success: back('success'), failure: back('failure'), pending: back('pending') },
-    webhookUrl: `${base}/webhooks/payments/${gatewaySlug}/${slug}?_json`,
-    locale: customer.locale ?? 'en',
-  };
 }
 
 async function recordInitiation(
@@ -305,7 +292,8 @@ async function recordInitiation(
          where tenant_id = current_tenant() and id = $1`,
         [
           payment.id,
-          started.paymentUrl,
+          // A form is never stored: its page makes it anew each time it is opened.
+          started.form ? payPagePlace(ctx.app) : started.paymentUrl,
           started.referenceCode,
           started.gatewayReference,
           started.gatewayKey,

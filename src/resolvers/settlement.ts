@@ -1,5 +1,5 @@
 import type { App } from '../context.ts';
-import type { Scope, Transaction } from '../db.ts';
+import type { Transaction } from '../db.ts';
 import {
   reviewAcceptPosting,
   reviewHoldPosting,
@@ -45,11 +45,11 @@ export interface PaymentNews {
 export async function settle(tx: Transaction, app: Settling, news: PaymentNews): Promise<PaymentDecision> {
   const locked = await lockBoth(tx, news.paymentId);
   const decision = await decide(tx, locked, news);
-  await write(tx, app, { ...locked, decision, news });
+  await carryOut(tx, app, { ...locked, decision, news });
   return decision;
 }
 
-interface Locked {
+export interface Locked {
   readonly order: OrderModel;
   readonly payment: PaymentModel;
   /** What the wallet gives beside it. */
@@ -78,7 +78,7 @@ export async function foresee(
 }
 
 // Both statements in one message: the second waits in the database until the first has its lock (decisions.md, "Global lock order").
-async function lockBoth(tx: Transaction, paymentId: string): Promise<Locked> {
+export async function lockBoth(tx: Transaction, paymentId: string): Promise<Locked> {
   const [orders, payments] = await Promise.all([
     tx.query<OrderModel>(
       `select ${ORDER_COLUMNS} from orders o where o.tenant_id = current_tenant() and o.id = (
@@ -113,7 +113,8 @@ interface Change extends Locked {
   readonly news: PaymentNews;
 }
 
-async function write(tx: Transaction, app: Settling, change: Change): Promise<void> {
+/** Writes a decision, taken under the locks of order and payment. */
+export async function carryOut(tx: Transaction, app: Settling, change: Change): Promise<void> {
   const { order, payment, decision } = change;
   const moved = decision.paymentStatus !== payment.status;
   if (!moved && decision.orderStatus === order.status && decision.refundMinor === 0n) return;
@@ -271,11 +272,4 @@ function requestRefund(tx: Transaction, app: Settling, { payment, decision, news
      values (current_tenant(), $1, $2, $3, $4, 'GATEWAY', 'REQUESTED', $5, $6, $6)`,
     [app.newId(), payment.id, decision.refundMinor, news.reason ?? '', news.actor ?? 'system', app.clock.now()],
   );
-}
-
-/** Settles in a transaction of its own and wakes who watches. */
-export async function settleNow(app: Settling, scope: Scope, news: PaymentNews): Promise<PaymentDecision> {
-  const decision = await app.db.write(scope, (tx) => settle(tx, app, news));
-  app.journal.wake();
-  return decision;
 }

@@ -18,17 +18,16 @@ import {
   type PageArguments,
   type Paged,
 } from '../paging.ts';
+import { askBack, type AskedBack, type FoundPayment } from '../webhook-confirmation.ts';
 import {
-  askBack,
   bodyContext,
   findPayment,
   settleDelivery,
+  storedWebhook,
   writeVerdict,
-  type AskedBack,
-  type FoundPayment,
   type StoredDelivery,
 } from '../webhooks.ts';
-import { foresee } from './settlement.ts';
+import { foreseeByGateway } from './gateway-transaction.ts';
 
 /** The tenant's webhook journal, newest first (COM-8). */
 export async function listWebhookDeliveries(
@@ -132,15 +131,13 @@ async function readAndAsk(
   const connection = await app.gateways.connect(scope.tenantId, gateway);
   if (!connection) throw new AppError('CREDENTIALS_MISSING', 'This gateway is no longer configured.');
   const body = app.vault.open(delivery.bodySealed, bodyContext(scope.tenantId, delivery.id));
-  const reading = app.gateways.readWebhook(gateway, connection, {
-    headers: delivery.headers as Record<string, string>,
-    body,
-  });
+  const incoming = storedWebhook(delivery.headers as Record<string, string>, body);
+  const reading = app.gateways.readWebhook(gateway, connection, incoming);
   if (reading.verdict !== 'OK') return { verdict: reading.verdict };
   const { claim } = reading;
   const payment = await app.db.read(scope, (tx) => findPayment(tx, gateway, claim));
   if (!payment) return { verdict: 'UNKNOWN_PAYMENT' };
-  const stored = { id: delivery.id, scope, gateway, connection, receivedAt: delivery.receivedAt };
+  const stored = { id: delivery.id, scope, gateway, connection, incoming, receivedAt: delivery.receivedAt };
   if (claim.kind === 'REFUNDED') return { stored, payment, refund: await askAboutRefund(app, stored, claim, payment) };
   return { stored, claim, payment, asked: await askBack(app, stored, claim, payment) };
 }
@@ -150,7 +147,7 @@ async function replay(ctx: Context, tx: Transaction, readAgain: ReadAgain, dryRu
   if ('refund' in readAgain) return replayRefund(ctx, tx, readAgain, dryRun);
   const { stored, claim, payment, asked } = readAgain;
   const news = { paymentId: payment.id, claim, fact: asked.fact, amountRule: stored.connection.amountRule };
-  const foreseen = asked.strange ? null : await foresee(tx, news);
+  const foreseen = asked.strange ? null : await foreseeByGateway(tx, news);
   if (!dryRun) await settleDelivery(ctx.app, tx, stored, { claim, payment, asked });
   if (!foreseen) return { verdict: 'MISMATCH', change: null };
   const { decision } = foreseen;

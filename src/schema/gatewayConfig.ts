@@ -1,9 +1,10 @@
 import type { AmountRule } from '../domain/payment.ts';
+import type { CredentialRow } from '../loaders.ts';
 import {
   configurePaymentGateway,
   credentialsOf,
   gatewayConfigOf,
-  type CredentialRow,
+  gatewayConfigsOf,
   type GatewayConfigRow,
 } from '../resolvers/gatewayConfig.ts';
 import { loadTenant } from '../resolvers/tenant.ts';
@@ -47,8 +48,14 @@ builder.prismaObjectFields('Tenant', (t) => ({
   paymentGateway: t.field({
     type: PaymentGatewayConfig,
     nullable: true,
-    description: '[tenantAdmin]',
+    description: 'The first of `paymentGateways`. [tenantAdmin]',
     resolve: (tenant, _args, ctx) => gatewayConfigOf(ctx, tenant),
+  }),
+  paymentGateways: t.field({
+    type: [PaymentGatewayConfig],
+    description:
+      'All that are set up, those that are on first. An order is offered the methods of those that take its currency. [tenantAdmin]',
+    resolve: (tenant, _args, ctx) => gatewayConfigsOf(ctx, tenant),
   }),
 }));
 

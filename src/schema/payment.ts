@@ -1,6 +1,7 @@
 import { InquiryResolution, PaymentGateway, PaymentMethodKind, PaymentStatus } from '../generated/prisma/enums.ts';
 import { encodeGlobalId, idOf } from '../global-id.ts';
 import { authorizedLoad } from '../resolvers/node-load.ts';
+import { paymentLink } from '../resolvers/pay-page.ts';
 import {
   encodeMethodId,
   paymentMethods,
@@ -47,7 +48,13 @@ Payment.implement({
     status: t.expose('status', { type: PaymentStatusType }),
     amount: t.field({ type: Money, resolve: (payment) => money(payment.amountMinor, payment.currencyCode) }),
     refunded: t.field({ type: Money, resolve: (payment) => money(payment.refundedMinor, payment.currencyCode) }),
-    paymentUrl: t.expose('paymentUrl', { type: 'URL', nullable: true, description: 'Where the customer pays.' }),
+    paymentUrl: t.field({
+      type: 'URL',
+      nullable: true,
+      description:
+        'Where the customer pays. A page of ours is signed anew for whoever asks, and good for half an hour.',
+      resolve: (payment, _args, ctx) => paymentLink(ctx, payment),
+    }),
     referenceCode: t.exposeString('referenceCode', {
       nullable: true,
       description: 'What the customer pays with at a counter.',

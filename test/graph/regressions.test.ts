@@ -15,7 +15,7 @@ import { LOOK_UP_AFTER_MS } from '../../src/resolvers/inquiry-open.ts';
 import { lookUpInquiry } from '../../src/resolvers/inquiry.ts';
 import { pollPayment } from '../../src/resolvers/payment-poll.ts';
 import { payOrder } from '../../src/resolvers/payment.ts';
-import { settleNow } from '../../src/resolvers/settlement.ts';
+import { settleNow } from '../../src/resolvers/gateway-transaction.ts';
 import { receiveWebhook, resumeDelivery } from '../../src/webhooks.ts';
 import { eventually, startTestApp, type TestApp } from '../helpers/app.ts';
 

@@ -96,17 +96,8 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const baseUrl = `http://127.0.0.1:${port}`;
   const { facts, simulatorAccounts } = await seedDemo({ databaseUrl: database.appUrl, secretKey: SECRET_KEY, baseUrl });
   if (!options.simulators) {
-    for (const account of simulatorAccounts) {
-      await simulators.registerFawaterk({
-        account: account.id,
-        apiKey: account.apiKey,
-        vendorKey: account.vendorKey,
-        clientId: account.clientId,
-        clientSecret: account.clientSecret,
-        webhookUrl: account.webhookUrl,
-        retryDelaysMs: [100, 200, 400, 800],
-      });
-    }
+    for (const { integration, id, settings } of simulatorAccounts)
+      await simulators.register(integration, id, { ...settings, retryDelaysMs: [100, 200, 400, 800] });
   }
   const config = loadConfig({
     ENVIRONMENT: 'test',
@@ -116,7 +107,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     SECRET_KEY,
     PORT: String(port),
     APP_BASE_URL: baseUrl,
-    FAWATERK_BASE_URL: simulators.fawaterkUrl,
+    SIMULATORS_URL: simulators.url,
     LEGACY_FAWATERK_TENANT: facts.tenantSlug,
     ...options.environment,
   });

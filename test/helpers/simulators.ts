@@ -130,7 +130,7 @@ export interface Simulators {
   /** What the hosted page's buttons do; `payPage` is the paymentUrl. */
   act(
     payPage: string,
-    action: 'pay' | 'fail' | 'expire',
+    action: 'pay' | 'fail' | 'expire' | 'pending' | 'cancel',
     more?: { late?: boolean },
   ): Promise<{ status: string; outcome?: string }>;
   /** Buys at the kiosk by reference code. */

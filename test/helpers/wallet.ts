@@ -12,6 +12,7 @@ export async function giveWallet(
   customerId: string,
   amountMinor: bigint,
   tenantId = DEMO_TENANT,
+  currencyCode = 'EGP',
 ): Promise<void> {
   await world.app.db.write({ tenantId, customerId: null }, (tx) =>
     postLedger(tx, world.app, customerId, {
@@ -19,7 +20,7 @@ export async function giveWallet(
         {
           kind: 'ADJUSTMENT',
           subjectId: randomUUID(),
-          currencyCode: 'EGP',
+          currencyCode,
           entries: adjustmentPosting({ amountMinor }),
         },
       ],

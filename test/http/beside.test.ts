@@ -81,6 +81,11 @@ test('handlers get method, parameters and the body as it came', async () => {
   });
   expect((await send('/api/payments/fawaterk/webhook', 'ab')).body).toEqual({ method: 'POST', params: {}, bytes: 2 });
   expect((await get(served, '/pay/return/fawaterk/demo?token=x')).body.method).toBe('GET');
+  expect((await send('/pay/return/payu/demo?token=x', 'status=success')).body).toMatchObject({
+    method: 'POST',
+    bytes: 14,
+  });
+  expect((await get(served, '/pay/1.to-k_en.x')).body.params).toEqual({ token: '1.to-k_en.x' });
   expect((await get(served, '/invoices/00000000-0000-4000-8000-000000000001.pdf?token=x')).body.params.id).toBe(
     '00000000-0000-4000-8000-000000000001',
   );
@@ -96,6 +101,9 @@ test.each([
   ['GET', '/webhooks/payments/fawaterk', 404, 'NOT_FOUND'],
   ['GET', '/webhooks/payments/fawaterk/UPPER', 404, 'NOT_FOUND'],
   ['GET', '/invoices/../../etc/passwd', 404, 'NOT_FOUND'],
+  ['GET', '/pay/', 404, 'NOT_FOUND'],
+  ['GET', '/pay/to%20ken', 404, 'NOT_FOUND'],
+  ['POST', '/pay/token', 405, 'METHOD_NOT_ALLOWED'],
   ['GET', '/webhooks/payments/fawaterk/demo', 405, 'METHOD_NOT_ALLOWED'],
   ['POST', '/health', 405, 'METHOD_NOT_ALLOWED'],
   ['PUT', '/graphql', 405, 'METHOD_NOT_ALLOWED'],

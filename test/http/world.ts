@@ -43,7 +43,13 @@ export async function serve(app: App, change: Partial<Config> = {}, deps: Partia
     app: served,
     engine,
     version: '0.0.0',
-    handlers: { paymentWebhook: echo, legacyFawaterkWebhook: echo, payReturn: echo, invoicePdf: echo },
+    handlers: {
+      paymentWebhook: echo,
+      legacyFawaterkWebhook: echo,
+      payPage: echo,
+      payReturn: echo,
+      invoicePdf: echo,
+    },
     isReady: async () => true,
     ...deps,
   });

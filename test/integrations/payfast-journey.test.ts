@@ -142,13 +142,13 @@ describe('a payment through the simulated PayFast, over real sockets', () => {
     expect(await lookedUp('somebody-else')).toMatchObject({ status: 'PENDING' });
   });
 
-  test('a declined one is told as failed and can be paid afterwards', async () => {
+  test('a declined attempt is told as failed, and the payment stays open: it can be paid afterwards', async () => {
     const page = await opened();
     const failed = await notified(page, 'fail');
     expect(failed.claim).toMatchObject({ kind: 'FAILED', failureReason: 'FAILED' });
     expect(await client.confirm!(connection, failed.delivery, failed.claim, CALL)).toMatchObject({
       kind: 'done',
-      value: { status: 'FAILED' },
+      value: { status: 'PENDING' },
     });
     const paid = await notified(page, 'pay');
     expect(paid.claim.kind).toBe('PAID');

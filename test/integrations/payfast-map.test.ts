@@ -34,7 +34,7 @@ const INPUT: InitiateInput = {
 };
 
 function form(changes: Partial<InitiateInput> = {}): Readonly<Record<string, string>> {
-  const made = toForm({ ...INPUT, ...changes }, CREDENTIALS, ACTION);
+  const made = toForm({ ...INPUT, ...changes }, CREDENTIALS, { action: ACTION });
   if ('refused' in made) throw new Error(made.refused);
   return made.form.fields;
 }
@@ -116,7 +116,7 @@ describe('the form', () => {
     ['a method that is no code', { methodId: '2' }],
     ['a payment id that does not fit', { paymentId: 'a b' }],
   ] as const)('refuses %s', (_name, changes) => {
-    expect(toForm({ ...INPUT, ...changes }, CREDENTIALS, ACTION)).toHaveProperty('refused');
+    expect(toForm({ ...INPUT, ...changes }, CREDENTIALS, { action: ACTION })).toHaveProperty('refused');
   });
 
   test('R5.00 is enough', () => expect(form({ amountMinor: 500n })).toMatchObject({ amount: '5.00' }));

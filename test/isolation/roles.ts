@@ -61,6 +61,11 @@ const BELOW: readonly {
     query: '{ tenant { paymentGateway { testMode credentials { name } } } }',
   },
   {
+    label: 'Tenant.paymentGateways',
+    least: 'TENANT_ADMIN',
+    query: '{ tenant { paymentGateways { gateway testMode credentials { name } } } }',
+  },
+  {
     label: 'a tenant switched off',
     least: 'PLATFORM_ADMIN',
     query: 'mutation { updateTenant(input: { plan: ENTERPRISE }) { tenant { id } userErrors { code } } }',

@@ -77,6 +77,7 @@ export class Stage {
       clock,
       log: app.log,
       identify: (request) => app.auth.identify(request),
+      addressOf: (request) => request.socket.remoteAddress ?? '',
       isOwnOrigin: () => false,
       metrics: createLiveMetrics(app.metrics),
       limits,

@@ -5,6 +5,8 @@
  */
 const EXPONENTS: Readonly<Record<string, 2 | 3>> = { EGP: 2, USD: 2, SAR: 2, AED: 2, QAR: 2, KWD: 3, BHD: 3 };
 
+export const FAWATERK_CURRENCIES: readonly string[] = Object.keys(EXPONENTS);
+
 const MAJOR_UNITS = /^(\d{1,15})(?:\.(\d{1,2}))?$/;
 
 export function isSupportedCurrency(code: string): boolean {

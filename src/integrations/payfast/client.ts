@@ -12,7 +12,7 @@ import type {
   RefundInput,
 } from '../contract.ts';
 import { notDone, sharedBudget } from '../outcome.ts';
-import { exchange, pagesBase, type PayfastOptions } from './exchange.ts';
+import { checkoutOf, exchange, pagesBase, type PayfastOptions } from './exchange.ts';
 import { METHODS, toConfirmedState, toForm } from './map.ts';
 import { UnreadableNotification, readNotification, type Notification } from './notification.ts';
 import { lookUpRefund, refund } from './refund.ts';
@@ -31,6 +31,7 @@ export function createPayfastClient(options: PayfastOptions): PaymentGatewayClie
     slug: 'payfast',
     // Beginning asks nothing of the vendor; whatever was paid is found in its statement by our id.
     initiateRecovery: 'bySearch',
+    initiateOffline: true,
     credentialNames: PAYFAST_CREDENTIALS,
     secretBodyFields: PAYFAST_SECRET_FIELDS,
     listMethods: async (connection) => ready(connection) ?? { kind: 'done', value: METHODS },
@@ -59,7 +60,7 @@ function ready({ credentials }: GatewayConnection): Outcome<never> | null {
 function initiate(connection: GatewayConnection, input: InitiateInput): Outcome<InitiatedPayment> {
   const unready = ready(connection);
   if (unready) return unready;
-  const made = toForm(input, connection.credentials, `${pagesBase(connection.baseUrl)}/eng/process`);
+  const made = toForm(input, connection.credentials, checkoutOf(connection.baseUrl));
   if ('refused' in made) return notDone('rejected', made.refused);
   return {
     kind: 'done',

@@ -1,4 +1,5 @@
 import type { GatewayDescription } from '../registry.ts';
+import { PAYFAST_CURRENCY } from './money.ts';
 import { PAYFAST_CREDENTIALS, PAYFAST_SECRET_FIELDS, createPayfastClient } from './client.ts';
 
 /** The API's own host is derived from these (exchange.ts). */
@@ -12,5 +13,6 @@ export const PAYFAST: GatewayDescription = {
   baseUrls: { live: 'https://www.payfast.co.za', test: 'https://sandbox.payfast.co.za' },
   simulatorPath: '/payfast',
   initiateRecovery: 'bySearch',
+  currencies: [PAYFAST_CURRENCY],
   create: createPayfastClient,
 };

@@ -7,6 +7,7 @@ import type {
   OutboundResponse,
   OutboundSend,
   Outcome,
+  PaymentForm,
 } from '../contract.ts';
 import { OutboundFailure } from '../http.ts';
 import { notDone, rateLimited, unanswered, unreadable, withoutSecrets } from '../outcome.ts';
@@ -105,8 +106,20 @@ export function pagesBase(baseUrl: string): string {
   return baseUrl.replace(/\/+$/, '');
 }
 
+/** Where the browser posts the form, and where the vendor may send it on to: its hosted page has moved between its own domains. */
+export function checkoutOf(baseUrl: string): Pick<PaymentForm, 'action' | 'redirectOrigins'> {
+  const action = `${pagesBase(baseUrl)}/eng/process`;
+  return isVendors(baseUrl)
+    ? { action, redirectOrigins: ['https://*.payfast.co.za', 'https://*.payfast.io'] }
+    : { action };
+}
+
 /** The vendor's API has a host of its own, the same for live and sandbox; anything else serves both. */
 function apiBase(baseUrl: string): string {
+  return isVendors(baseUrl) ? 'https://api.payfast.co.za' : pagesBase(baseUrl);
+}
+
+function isVendors(baseUrl: string): boolean {
   const host = URL.parse(baseUrl)?.hostname ?? '';
-  return host === 'payfast.co.za' || host.endsWith('.payfast.co.za') ? 'https://api.payfast.co.za' : pagesBase(baseUrl);
+  return host === 'payfast.co.za' || host.endsWith('.payfast.co.za');
 }

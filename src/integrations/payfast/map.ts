@@ -30,7 +30,7 @@ const DESCRIPTION_LENGTH_MAX = 255;
 export function toForm(
   input: InitiateInput,
   credentials: Credentials,
-  action: string,
+  { action, redirectOrigins }: Pick<PaymentForm, 'action' | 'redirectOrigins'>,
 ): { form: PaymentForm } | { refused: string } {
   if (input.currencyCode !== PAYFAST_CURRENCY) return { refused: `the gateway takes ${PAYFAST_CURRENCY} only` };
   if (!/^[a-z]{2,10}$/.test(input.methodId)) return { refused: 'the payment method is no code' };
@@ -39,7 +39,8 @@ export function toForm(
   if (amount === null || input.amountMinor < LEAST_AMOUNT_MINOR) return { refused: 'the amount is below R5.00' };
   const fields = formFields(input, credentials, amount);
   const signature = signOrdered(checkoutText(fields), credentials['PASSPHRASE'] ?? '');
-  return { form: { action, fields: Object.fromEntries([...fields, ['signature', signature]]) } };
+  const signed = Object.fromEntries([...fields, ['signature', signature]]);
+  return { form: { action, fields: signed, ...(redirectOrigins && { redirectOrigins }) } };
 }
 
 /** In signing order, which is the order of posting (payment-gateways.md 2.3); what is blank is not posted. */
@@ -76,13 +77,15 @@ function emailOf(email: string | null): string {
   return email !== null && email.length <= NAME_LENGTH_MAX && /^\S+@\S+$/.test(email) ? email : '';
 }
 
-/** What a confirmed notification says; before the vendor has confirmed it, nothing of it is believed. */
+/**
+ * What a confirmed notification says; before the vendor has confirmed it, nothing of it is believed. An attempt that failed leaves the
+ * page open for another one: the claim says that it failed, and the payment itself goes on being waited for.
+ */
 export function toConfirmedState(claim: GatewayClaim, { fields }: Notification): GatewayPaymentState {
-  const { kind } = claim;
   const fee = fromRand(fields.get('amount_fee') ?? '');
   return {
     gatewayReference: claim.gatewayReference ?? '',
-    status: kind === 'PAID' || kind === 'FAILED' ? kind : 'PENDING',
+    status: claim.kind === 'PAID' ? 'PAID' : 'PENDING',
     amountMinor: claim.amountMinor,
     currencyCode: claim.currencyCode,
     paidAt: null,
