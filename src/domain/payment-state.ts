@@ -54,7 +54,11 @@ const ORDER_STATUS_PRECEDENCE: readonly PaymentStatus[] = [
  * What an order shows as its payment status. A second success under review does not hide that the order is paid; among
  * attempts that came to nothing the newest counts. Payments come oldest first; without any the order is UNPAID.
  */
-export function orderPaymentStatus(payments: readonly { readonly status: PaymentStatus }[]): PaymentStatus {
+export function orderPaymentStatus(
+  payments: readonly { readonly status: PaymentStatus; readonly shareOfId?: string | null }[],
+): PaymentStatus {
   const telling = ORDER_STATUS_PRECEDENCE.find((status) => payments.some((payment) => payment.status === status));
-  return telling ?? payments.at(-1)?.status ?? 'UNPAID';
+  // A wallet's share ends with its payment, and says nothing of its own.
+  const attempts = payments.filter(({ shareOfId }) => shareOfId === null || shareOfId === undefined);
+  return telling ?? attempts.at(-1)?.status ?? 'UNPAID';
 }

@@ -35,7 +35,7 @@ export async function cancelPendingPayments(app: Changing, tx: Transaction, orde
     ends: pending.flatMap((payment) => holdOf(payment, 'RELEASED')),
   });
   return orderPaymentStatus(
-    payments.map((payment) => (pending.includes(payment) ? { status: 'CANCELLED' as const } : payment)),
+    payments.map((payment) => (pending.includes(payment) ? { ...payment, status: 'CANCELLED' as const } : payment)),
   );
 }
 

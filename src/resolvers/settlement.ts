@@ -200,7 +200,9 @@ function writeOrder(
   { order, payment, payments, decision }: Change,
   statuses: ReadonlyMap<string, PaymentStatus>,
 ): void {
-  const paymentStatus = orderPaymentStatus(payments.map(({ id, status }) => ({ status: statuses.get(id) ?? status })));
+  const paymentStatus = orderPaymentStatus(
+    payments.map(({ id, status, shareOfId }) => ({ status: statuses.get(id) ?? status, shareOfId })),
+  );
   const paid = decision.orderStatus === 'PAID' && order.status !== 'PAID';
   tx.later(
     `update orders set status = $2, payment_status = $3, paid_minor = paid_minor + $4, paid_at = coalesce(paid_at, $5), version = version + 1

@@ -169,7 +169,7 @@ describe("the wallet's share of a payment", () => {
     const sale = await saleWithShare('30.00');
     expect((await till.webhook(sale, 'failed')).verdict).toBe('ACCEPTED');
     expect(await wallet()).toEqual({ balance: 3_000n, held: 0n });
-    expect((await till.books(sale.orderUuid)).order).toMatchObject({ status: 'ISSUED', payment_status: 'CANCELLED' });
+    expect((await till.books(sale.orderUuid)).order).toMatchObject({ status: 'ISSUED', payment_status: 'FAILED' });
     await till.atGateway(sale, 'pay');
     expect((await till.webhook(sale, 'paid')).verdict).toBe('ACCEPTED');
     expect((await till.books(sale.orderUuid)).order).toMatchObject({ status: 'PAID', paid: '11400' });

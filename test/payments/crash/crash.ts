@@ -62,7 +62,7 @@ export async function crash(seed: number, actions: number): Promise<CrashResult>
           SECRET_KEY,
           PORT: String(port),
           APP_BASE_URL: `http://127.0.0.1:${ports[0]}`,
-          FAWATERK_BASE_URL: simulators.fawaterkUrl,
+          SIMULATORS_URL: simulators.url,
           DATABASE_POOL_SIZE: '6',
         }),
       ),
@@ -102,13 +102,11 @@ async function openShop(of: {
     secretKey: SECRET_KEY,
     baseUrl: of.baseUrl,
   });
-  for (const { id, webhookUrl, ...keys } of simulatorAccounts)
-    await of.simulators.registerFawaterk({
-      account: id,
-      ...keys,
-      webhookUrl,
+  for (const { integration, id, settings } of simulatorAccounts)
+    await of.simulators.register(integration, id, {
+      ...settings,
       retryDelaysMs: [100, 300],
-      refundApprovalMs: 200,
+      ...(integration === 'fawaterk' && { refundApprovalMs: 200 }),
     });
   await of.simulators.scenario({ account: facts.tenantSlug, rules: RULES });
   const ask = asking(of.ports, of.random);
