@@ -12,8 +12,9 @@ import type {
   RefundInput,
 } from '../contract.ts';
 import { aboutTransaction } from '../ask.ts';
+import { begunByForm, pagesBase } from '../by-form.ts';
 import { notDone } from '../outcome.ts';
-import { checkoutOf, exchange, pagesBase, type PayfastOptions } from './exchange.ts';
+import { checkoutOf, exchange, type PayfastOptions } from './exchange.ts';
 import { METHODS, toConfirmedState, toForm } from './map.ts';
 import { UnreadableNotification, readNotification, type Notification } from './notification.ts';
 import { lookUpRefund, refund } from './refund.ts';
@@ -67,17 +68,7 @@ function initiate(connection: GatewayConnection, input: InitiateInput): Outcome<
   if (unready) return unready;
   const made = toForm(input, connection.credentials, checkoutOf(connection.baseUrl));
   if ('refused' in made) return notDone('rejected', made.refused);
-  return {
-    kind: 'done',
-    value: {
-      gatewayReference: input.paymentId,
-      gatewayKey: null,
-      paymentUrl: null,
-      referenceCode: null,
-      expiresAt: null,
-      form: made.form,
-    },
-  };
+  return begunByForm(input.paymentId, made.form);
 }
 
 async function lookUp(

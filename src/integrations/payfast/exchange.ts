@@ -10,6 +10,7 @@ import type {
   PaymentForm,
 } from '../contract.ts';
 import { ask, unsuccessful } from '../ask.ts';
+import { pagesBase } from '../by-form.ts';
 import { readAnswer } from '../json.ts';
 import { notDone, withoutSecrets } from '../outcome.ts';
 import { timestampOf } from './map.ts';
@@ -83,11 +84,6 @@ function refusalOf(body: string, connection: GatewayConnection): string | null {
 
 export function answerOf<T>(shape: z.ZodType<T>): (text: string) => T | null {
   return (text) => readAnswer(shape, text);
-}
-
-/** The pages' host. Operators write it with or without the slash. */
-export function pagesBase(baseUrl: string): string {
-  return baseUrl.replace(/\/+$/, '');
 }
 
 /** Where the browser posts the form, and where the vendor may send it on to: its hosted page has moved between its own domains. */

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { digest, openAccountClock, wallClock, type AccountClock } from '../simulator/account-clock.ts';
+import { openAccounts } from '../simulator/accounts.ts';
 import { isLoopback } from '../simulator/deliveries.ts';
 import type { SimulatorWorld } from '../simulator/types.ts';
 
 /** What the simulated PayFast keeps, and where its ids and times come from. */
 
-export const AccountSettings = z.strictObject({
+const AccountSettings = z.strictObject({
   merchantId: z.string().regex(/^\d{8}$/),
   merchantKey: z.string().min(8).max(60),
   /** Absent: checkouts are signed without one, and the API refuses the account. */
@@ -78,7 +79,7 @@ export interface Payment {
 export interface Ledger extends Omit<AccountClock, 'next' | 'forget'> {
   account(id: string): Account | undefined;
   accountByMerchant(merchantId: string): string | null;
-  putAccount(id: string, account: Account): void;
+  putAccount(id: string, settings: unknown): void;
   reset(id: string): void;
   payment(account: string, id: string): Payment | undefined;
   byPage(key: string): Payment | undefined;
@@ -90,23 +91,18 @@ export interface Ledger extends Omit<AccountClock, 'next' | 'forget'> {
   nextPayment(account: string): number;
 }
 
-const [ACCOUNTS, PAYMENTS, PAGES, SENT] = ['accounts', 'payments', 'pages', 'sent'] as const;
+const [PAYMENTS, PAGES, SENT] = ['payments', 'pages', 'sent'] as const;
 
 export function openLedger(world: SimulatorWorld): Ledger {
   const { store } = world;
-  const merchants = new Map<string, string>();
-  for (const [id, account] of store.entries<Account>(ACCOUNTS)) merchants.set(account.merchantId, id);
+  const taken = 'Another account has this merchant id.';
+  const accounts = openAccounts(store, AccountSettings, ({ merchantId }) => merchantId, taken);
   const clock = openAccountClock(world, 'payfast');
   const ledger: Ledger = {
     ...clock,
-    account: (id) => store.get<Account>(ACCOUNTS, id),
-    accountByMerchant: (merchantId) => merchants.get(merchantId) ?? null,
-    putAccount: (id, account) => {
-      const before = store.get<Account>(ACCOUNTS, id);
-      if (before) merchants.delete(before.merchantId);
-      merchants.set(account.merchantId, id);
-      store.put(ACCOUNTS, id, account);
-    },
+    account: accounts.account,
+    accountByMerchant: accounts.byKey,
+    putAccount: accounts.putAccount,
     reset: (id) => {
       for (const payment of ledger.payments(id)) {
         store.remove(PAYMENTS, `${id}/${payment.id}`);

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { majorUnits } from '../simulator/account-clock.ts';
 import { actionOf, isBrowser, json, redirect, wrongMethod } from '../simulator/answer.ts';
 import { page } from '../simulator/page.ts';
@@ -7,7 +6,7 @@ import type { Identified, Simulator, SimulatorAnswer, SimulatorRequest, Simulato
 import { failure, operationOf, performApi } from './simulator-api.ts';
 import { checkOut, isPayment, payPage } from './simulator-checkout.ts';
 import { hooksOf, type Status } from './simulator-hooks.ts';
-import { AccountSettings, openLedger, refundedCents, wallTime, type Ledger, type Payment } from './simulator-model.ts';
+import { openLedger, refundedCents, wallTime, type Ledger, type Payment } from './simulator-model.ts';
 import { readForm } from './simulator-signature.ts';
 
 /**
@@ -37,13 +36,7 @@ export function simulatePayfast(world: SimulatorWorld): Simulator {
       return performApi(ledger, identified.account, request);
     },
     refusal: (kind, fault) => refusal(kind, fault),
-    putAccount: (id, settings) => {
-      const parsed = AccountSettings.safeParse(settings);
-      if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
-      const holder = ledger.accountByMerchant(parsed.data.merchantId);
-      if (holder !== null && holder !== id) throw new Error('Another account has this merchant id.');
-      ledger.putAccount(id, parsed.data);
-    },
+    putAccount: ledger.putAccount,
     resetAccount: (id) => ledger.reset(id),
     book: (account, limit) => ({ payments: ledger.payments(account).slice(-limit).toReversed().map(bookEntry) }),
   };
