@@ -20,14 +20,22 @@ export interface Asked<T> {
 }
 
 export async function ask<T>(send: OutboundSend, request: OutboundRequest, asked: Asked<T>): Promise<Outcome<T>> {
-  let response: OutboundResponse;
+  const answered = await transmit(send, request, asked);
+  return 'kind' in answered ? answered : asked.judge(answered);
+}
+
+/** The answer, or what it means that there is none. */
+export async function transmit(
+  send: OutboundSend,
+  request: OutboundRequest,
+  { call, effect }: Pick<Asked<unknown>, 'call' | 'effect'>,
+): Promise<OutboundResponse | Outcome<never>> {
   try {
-    response = await send(request, asked.call);
+    return await send(request, call);
   } catch (error) {
     if (!(error instanceof OutboundFailure)) throw error;
-    return unanswered(error, asked.effect);
+    return unanswered(error, effect);
   }
-  return asked.judge(response);
 }
 
 /** What every answer means that is no success, by its status. @param refusal the vendor's own sentence, where it gave one */

@@ -3,7 +3,8 @@ import type { SimulatorWorld } from './types.ts';
 
 /** Where a simulated vendor's times, numbers and ids come from: real, or a scenario's own and then always the same. */
 export interface AccountClock {
-  countCall(account: string): void;
+  /** @returns which call of the account it is */
+  countCall(account: string): number;
   /** The next number of a thing, from 1. */
   next(account: string, thing: string): number;
   /** The account's time: real, or its scenario's own, one second per call. */
@@ -28,7 +29,7 @@ export function openAccountClock(world: SimulatorWorld, vendor: string): Account
     return number;
   };
   return {
-    countCall: (account) => void next(account, CALLS),
+    countCall: (account) => next(account, CALLS),
     next,
     now: (account) => {
       const seeded = world.seedOf(account);
