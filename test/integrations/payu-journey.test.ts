@@ -80,6 +80,17 @@ describe('a payment through the simulated PayU, over real sockets', () => {
     });
   });
 
+  test("lets the browser follow the vendor's own pages, and nobody else's", async () => {
+    const formAt = async (baseUrl: string) => {
+      const outcome = await client.initiate({ ...connection, baseUrl }, payuOrder(), CALL);
+      return outcome.kind === 'done' ? outcome.value.form?.redirectOrigins : null;
+    };
+    expect(await formAt('https://secure.payu.in')).toEqual(['https://*.payu.in']);
+    for (const other of ['http://localhost:4001/payu', 'https://notpayu.in', 'https://payu.in.example.com']) {
+      expect(await formAt(other)).toBeUndefined();
+    }
+  });
+
   test('the same payment always makes the same form', async () => {
     const [one, two] = await Promise.all([1, 2].map(() => client.initiate(connection, payuOrder(), CALL)));
     expect(one).toEqual(two);
@@ -345,7 +356,7 @@ describe('answers that are not what was asked for', () => {
 });
 
 test('declares what it needs and how it is recovered', () => {
-  expect(client).toMatchObject({ slug: 'payu', initiateRecovery: 'byReference' });
+  expect(client).toMatchObject({ slug: 'payu', initiateRecovery: 'byReference', initiateOffline: true });
   expect(client.credentialNames).toEqual(PAYU.credentialNames);
   expect(PAYU.credentialNames).toEqual(expect.arrayContaining([...PAYU.requiredCredentialNames]));
   expect(client.secretBodyFields).toEqual(expect.arrayContaining(['hash', 'card_no', 'card_token']));

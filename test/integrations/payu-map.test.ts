@@ -10,7 +10,7 @@ import { requestText, sha512 } from '../../src/integrations/payu/signature.ts';
 import { CommandAnswer, PaymentDetail, entryOf } from '../../src/integrations/payu/wire.ts';
 import { MERCHANT, PAYMENT, payuOrder } from '../helpers/payu.ts';
 
-const ACTION = 'https://test.payu.in/_payment';
+const ACTION = { action: 'https://test.payu.in/_payment' };
 const KEYS = { key: MERCHANT.merchantKey, salt: MERCHANT.salt };
 const TXNID = toTxnid(PAYMENT)!;
 

@@ -1,5 +1,5 @@
 import { aboutTransaction } from '../ask.ts';
-import { begunByForm, pagesBase } from '../by-form.ts';
+import { begunByForm } from '../by-form.ts';
 import type {
   GatewayConnection,
   GatewayPaymentState,
@@ -11,7 +11,7 @@ import type {
   RefundInput,
 } from '../contract.ts';
 import { notDone } from '../outcome.ts';
-import { command, isDone, merchantOf, sentenceOf, type Answer, type PayuOptions } from './exchange.ts';
+import { checkoutOf, command, isDone, merchantOf, sentenceOf, type Answer, type PayuOptions } from './exchange.ts';
 import { METHODS, toForm, toState } from './map.ts';
 import { lookUpRefund, refund } from './refund.ts';
 import { readWebhook } from './webhook.ts';
@@ -31,6 +31,7 @@ export function createPayuClient(options: PayuOptions): PaymentGatewayClient {
     slug: 'payu',
     // Beginning asks nothing of the vendor; whatever became of it is found by our reference.
     initiateRecovery: 'byReference',
+    initiateOffline: true,
     credentialNames: PAYU_CREDENTIALS,
     secretBodyFields: PAYU_SECRET_FIELDS,
     listMethods: async (connection) => {
@@ -55,7 +56,7 @@ export function createPayuClient(options: PayuOptions): PaymentGatewayClient {
 function initiate(connection: GatewayConnection, input: InitiateInput): Outcome<InitiatedPayment> {
   const merchant = merchantOf(connection);
   if ('kind' in merchant) return merchant;
-  const made = toForm(input, merchant, `${pagesBase(connection.baseUrl)}/_payment`);
+  const made = toForm(input, merchant, checkoutOf(connection.baseUrl));
   if ('refused' in made) return notDone('rejected', made.refused);
   return begunByForm(made.txnid, made.form);
 }

@@ -1,4 +1,5 @@
 import type { GatewayDescription } from '../registry.ts';
+import { PAYU_CURRENCY } from './map.ts';
 import { PAYU_CREDENTIALS, PAYU_SECRET_FIELDS, createPayuClient } from './client.ts';
 
 /** The commands' own live host is derived from these (exchange.ts). */
@@ -12,5 +13,6 @@ export const PAYU: GatewayDescription = {
   baseUrls: { live: 'https://secure.payu.in', test: 'https://test.payu.in' },
   simulatorPath: '/payu',
   initiateRecovery: 'byReference',
+  currencies: [PAYU_CURRENCY],
   create: createPayuClient,
 };

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { ask, unsuccessful } from '../ask.ts';
 import { pagesBase } from '../by-form.ts';
-import type { GatewayConnection, OutboundCall, OutboundSend, Outcome } from '../contract.ts';
+import type { GatewayConnection, OutboundCall, OutboundSend, Outcome, PaymentForm } from '../contract.ts';
 import { readAnswer } from '../json.ts';
 import { notDone, unreadable, withoutSecrets } from '../outcome.ts';
 import { commandText, sha512 } from './signature.ts';
@@ -79,6 +79,13 @@ export function merchantOf({ credentials }: GatewayConnection): { key: string; s
   const [key = '', salt = ''] = [credentials['MERCHANT_KEY'], credentials['SALT']];
   if (!CREDENTIAL.test(key)) return notDone('misconfigured', 'MERCHANT_KEY is missing or unusable');
   return CREDENTIAL.test(salt) ? { key, salt } : notDone('misconfigured', 'SALT is missing or unusable');
+}
+
+/** Where the browser posts the form, and where the vendor may send it on to: any page of its own. */
+export function checkoutOf(baseUrl: string): Pick<PaymentForm, 'action' | 'redirectOrigins'> {
+  const action = `${pagesBase(baseUrl)}/_payment`;
+  const isVendors = (URL.parse(baseUrl)?.hostname ?? '').endsWith('.payu.in');
+  return isVendors ? { action, redirectOrigins: ['https://*.payu.in'] } : { action };
 }
 
 /** Live commands have a host of their own; the test system and every simulator serve both. */

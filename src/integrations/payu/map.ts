@@ -29,7 +29,7 @@ export interface Merchant {
 export function toForm(
   input: InitiateInput,
   { key, salt }: Merchant,
-  action: string,
+  { action, redirectOrigins }: Pick<PaymentForm, 'action' | 'redirectOrigins'>,
 ): { txnid: string; form: PaymentForm } | { refused: string } {
   if (input.currencyCode !== PAYU_CURRENCY) return { refused: `the gateway takes ${PAYU_CURRENCY} only` };
   if (input.methodId !== METHOD) return { refused: 'the gateway has no such payment method' };
@@ -58,7 +58,7 @@ export function toForm(
     curl: failure,
     hash: sha512(requestText(signed, salt)),
   };
-  return { txnid, form: { action, fields } };
+  return { txnid, form: { action, fields, ...(redirectOrigins && { redirectOrigins }) } };
 }
 
 /**
