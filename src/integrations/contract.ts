@@ -27,6 +27,8 @@ export interface OutboundRequest {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Whose rate limit it spends, where no header says so. */
+  readonly account?: string;
 }
 
 /**

@@ -57,9 +57,9 @@ export function retryTime(response: OutboundResponse, clock: Clock, pauseMs: num
 
 /** A digest, so that no credential is kept here. */
 function accountOf(request: OutboundRequest): string {
-  const authorization = request.headers?.['authorization'] ?? request.headers?.['merchant-id'] ?? '';
+  const named = request.account ?? request.headers?.['authorization'] ?? request.headers?.['merchant-id'] ?? '';
   return createHash('sha256')
-    .update(`${URL.parse(request.url)?.host ?? ''}\n${authorization}`)
+    .update(`${URL.parse(request.url)?.host ?? ''}\n${named}`)
     .digest('base64');
 }
 

@@ -54,13 +54,23 @@ export async function shownBody(ctx: Context, delivery: WebhookDeliveryRow): Pro
   return maskFields(text, ctx.app.gateways.secretFields(delivery.source.toUpperCase() as PaymentGateway));
 }
 
-/** Replaces the values of secret fields in JSON or form text, whatever else the text is. */
+/** Replaces the values of secret fields in JSON or form text, in a line or in parts, whatever else the text is. */
 export function maskFields(text: string, names: readonly string[]): string {
   const anyName = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
   if (anyName === '') return text;
-  return text
-    .replace(new RegExp(`("(?:${anyName})"\\s*:\\s*)("(?:[^"\\\\]|\\\\.)*"?|[^,}\\]\\s]+)`, 'gi'), '$1"[masked]"')
-    .replace(new RegExp(`((?:^|[&?\\s])(?:${anyName})=)[^&\\s]*`, 'gi'), '$1[masked]');
+  return (
+    text
+      .replace(new RegExp(`("(?:${anyName})"\\s*:\\s*)("(?:[^"\\\\]|\\\\.)*"?|[^,}\\]\\s]+)`, 'gi'), '$1"[masked]"')
+      .replace(new RegExp(`((?:^|[&?\\s])(?:${anyName})=)[^&\\s]*`, 'gi'), '$1[masked]')
+      // A part's value goes on to the next boundary, which no value has in it. Bounds, because anybody writes such texts.
+      .replace(
+        new RegExp(
+          `(name="(?:${anyName})"[^\\r\\n]{0,200}(?:\\r?\\n[^\\r\\n]{1,200}){0,4}\\r?\\n\\r?\\n)[^]*?(?=\\r?\\n--|$)`,
+          'gi',
+        ),
+        '$1[masked]',
+      )
+  );
 }
 
 export interface ReplayResult {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type {
   GatewayConnection,
   InitiateInput,
@@ -59,6 +60,24 @@ export interface Prepared {
   readonly simulators: Simulators;
 }
 
+/** Faults and how a call must end under them: first a reading operation, then one with an effect. */
+export const UNDER_FAULT = [
+  ['slow', { ms: 20 }, 'done', 'done'],
+  ['hang', {}, 'unavailable', 'unknown'],
+  ['hangAfter', {}, 'unavailable', 'unknown'],
+  ['resetBefore', {}, 'unavailable', 'unknown'],
+  ['resetAfter', {}, 'unavailable', 'unknown'],
+  ['status5xx', { status: 500 }, 'unavailable', 'unknown'],
+  ['status5xx', { status: 503 }, 'unavailable', 'unknown'],
+  ['status5xxAfter', { status: 502 }, 'unavailable', 'unknown'],
+  ['malformedBody', {}, 'unavailable', 'unknown'],
+  ['truncated', {}, 'unavailable', 'unknown'],
+  ['oversized', {}, 'unavailable', 'unknown'],
+  ['rateLimited', { retryAfterSeconds: 30 }, 'rateLimited', 'rateLimited'],
+  ['html405', {}, 'misconfigured', 'misconfigured'],
+  ['echoSecret', {}, 'rejected', 'rejected'],
+] as const;
+
 const INPUT: InitiateInput = {
   paymentId: '0197c0de-0000-7000-8000-000000000001',
   orderNumber: 'ORD-000001',
@@ -72,6 +91,8 @@ const INPUT: InitiateInput = {
   webhookUrl: 'http://localhost:9/hook?_json',
   locale: 'en',
 };
+
+const URLENCODED = { 'content-type': 'application/x-www-form-urlencoded' };
 
 async function started({ client, connection }: Prepared, input: InitiateInput): Promise<InitiatedPayment> {
   const outcome = await client.initiate(connection, input, { timeoutMs: 2_000 });
@@ -212,8 +233,123 @@ function payfastCheckout(signature: string): RawCall {
     'item_name=Order+%231001+%282+items%29&item_description=Tea+%26+cups&custom_str1=tenant_t1',
     `signature=${signature}`,
   ];
-  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-  return { method: 'POST', path: '/eng/process', headers, body: fields.join('&') };
+  return { method: 'POST', path: '/eng/process', headers: URLENCODED, body: fields.join('&') };
+}
+
+const PAYU = { MERCHANT_KEY: 'gtTest1', SALT: 'sAlTsAlT0123456789' };
+
+const PAYU_INPUT: InitiateInput = {
+  ...INPUT,
+  methodId: 'payu',
+  methodName: 'PayU',
+  amountMinor: 49_900n,
+  currencyCode: 'INR',
+};
+
+/**
+ * Beginning a payment asks PayU nothing, so its calls are the look-up and the refund. A txnid that was paid cannot be
+ * paid again, so every case is about a payment of its own.
+ */
+const PAYU_CONFORMANCE: Conformance = {
+  credentials: PAYU,
+  wrongCredentials: { ...PAYU, SALT: 'somebody' },
+  register: (simulators, webhookUrl) =>
+    simulators.register('payu', 'conformance', {
+      merchantKey: PAYU.MERCHANT_KEY,
+      salt: PAYU.SALT,
+      ...(webhookUrl !== undefined && { webhookUrl }),
+      retryDelaysMs: Array.from({ length: 10 }, () => 50),
+    }),
+  input: PAYU_INPUT,
+  openPage: async (simulators, { form }) => (form ? simulators.submit(form) : ''),
+  effectsInBooks: async (simulators) => {
+    const { book } = await simulators.bookOf('payu', 'conformance');
+    const { payments } = book as { payments: { refunds: unknown[] }[] };
+    return payments.reduce((sum, payment) => sum + payment.refunds.length, 0);
+  },
+  operations: [
+    {
+      name: 'lookUp',
+      vendorName: 'verify_payment',
+      effect: false,
+      prepare: async (world) => (await started(world, PAYU_INPUT)).gatewayReference,
+      run: (client, connection, call, about) => client.lookUp(connection, about, call),
+    },
+    {
+      name: 'refund',
+      vendorName: 'cancel_refund_transaction',
+      effect: true,
+      prepare: payuTransaction,
+      run: (client, connection, call, about) => client.refund!(connection, payuRefund(about), call),
+    },
+    {
+      name: 'lookUpRefund',
+      vendorName: 'check_action_status',
+      effect: false,
+      prepare: payuTransaction,
+      run: (client, connection, call, about) =>
+        client.lookUpRefund!(connection, { ...payuRefund(about), gatewayRefundReference: null }, call),
+    },
+  ],
+  rawCalls: [
+    payuForm(
+      'ord1001a1',
+      '2b2e6d90e3fd5dbffc7530ce063cd711310c986fb9dd623bd9ddc92ee33a61b83800d3342170db73e4eeb380894945b4ed20730ef4037c4ce66699a5dea07ac3',
+    ),
+    payuForm(
+      'ord1001a2',
+      '2b2e6d90e3fd5dbffc7530ce063cd711310c986fb9dd623bd9ddc92ee33a61b83800d3342170db73e4eeb380894945b4ed20730ef4037c4ce66699a5dea07ac3',
+    ),
+    ...Array.from({ length: 6 }, () =>
+      payuCommand(
+        'verify_payment',
+        'ord1001a1',
+        'fa4e01576b7cbe5da635266b484c47bc1ebf2e1c7584cc6571e36b26b34145d05f52b361a10b0d1c6754496712123ea6738075dab489ce92fd55e2fc1ebddfaa',
+      ),
+    ),
+    payuCommand(
+      'check_action_status',
+      '131278422',
+      '9488c2a42bef3ee1142336246ad94bab09639f341a6601972e884b6756904076eb8692eb85fa8a70c3a5d0f2aa6d5a12b5136034cbfab1acd797c56e7e080b16',
+    ),
+    payuCommand('check_action_status', '131278422', 'none'),
+  ],
+};
+
+/** A payment that was paid just now, by their id. */
+async function payuTransaction(world: Prepared): Promise<string> {
+  const { form } = await started(world, { ...PAYU_INPUT, paymentId: randomUUID() });
+  const paid = await world.simulators.act(await world.simulators.submit(form!), 'pay');
+  return (paid as unknown as { mihpayid: string }).mihpayid;
+}
+
+function payuRefund(transaction: string): RefundInput {
+  return {
+    gatewayReference: 'not asked for',
+    gatewayKey: transaction,
+    paymentId: PAYU_INPUT.paymentId,
+    refundId: randomUUID(),
+    amountMinor: 10_000n,
+    currencyCode: 'INR',
+    reason: 'Product out of stock',
+    refundedBeforeMinor: 0n,
+    paymentCreatedAt: new Date(),
+  };
+}
+
+/** The form of payment-gateways.md 3.2. */
+function payuForm(txnid: string, hash: string): RawCall {
+  const fields = [
+    `key=gtTest1&txnid=${txnid}&amount=499.00&productinfo=Order+1001&firstname=Asha&email=asha%40example.com`,
+    'phone=9800000001&udf1=tenant_t1&udf2=pay_8842&surl=https%3A%2F%2Fshop.example.com%2Fpayu%2Fok',
+    `furl=https%3A%2F%2Fshop.example.com%2Fpayu%2Fno&hash=${hash}`,
+  ];
+  return { method: 'POST', path: '/_payment', headers: URLENCODED, body: fields.join('&') };
+}
+
+function payuCommand(command: string, var1: string, hash: string): RawCall {
+  const body = `key=gtTest1&command=${command}&var1=${var1}&hash=${hash}`;
+  return { method: 'POST', path: '/merchant/postservice.php?form=2', headers: URLENCODED, body };
 }
 
 export const CONFORMANCE: Readonly<Partial<Record<PaymentGatewaySlug, Conformance>>> = {
@@ -294,4 +430,5 @@ export const CONFORMANCE: Readonly<Partial<Record<PaymentGatewaySlug, Conformanc
     })),
   },
   payfast: PAYFAST_CONFORMANCE,
+  payu: PAYU_CONFORMANCE,
 };

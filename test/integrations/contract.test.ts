@@ -6,25 +6,7 @@ import type { GatewayConnection, PaymentGatewayClient } from '../../src/integrat
 import { createOutbound } from '../../src/integrations/http.ts';
 import { PAYMENT_GATEWAYS, createIntegrations } from '../../src/integrations/registry.ts';
 import { startSimulators, type FaultRule, type Simulators } from '../helpers/simulators.ts';
-import { CONFORMANCE, type Conformance, type Operation } from './conformance.ts';
-
-/** Faults and how a call must end under them: first a reading operation, then one with an effect. */
-const UNDER_FAULT = [
-  ['slow', { ms: 20 }, 'done', 'done'],
-  ['hang', {}, 'unavailable', 'unknown'],
-  ['hangAfter', {}, 'unavailable', 'unknown'],
-  ['resetBefore', {}, 'unavailable', 'unknown'],
-  ['resetAfter', {}, 'unavailable', 'unknown'],
-  ['status5xx', { status: 500 }, 'unavailable', 'unknown'],
-  ['status5xx', { status: 503 }, 'unavailable', 'unknown'],
-  ['status5xxAfter', { status: 502 }, 'unavailable', 'unknown'],
-  ['malformedBody', {}, 'unavailable', 'unknown'],
-  ['truncated', {}, 'unavailable', 'unknown'],
-  ['oversized', {}, 'unavailable', 'unknown'],
-  ['rateLimited', { retryAfterSeconds: 30 }, 'rateLimited', 'rateLimited'],
-  ['html405', {}, 'misconfigured', 'misconfigured'],
-  ['echoSecret', {}, 'rejected', 'rejected'],
-] as const;
+import { CONFORMANCE, UNDER_FAULT, type Conformance, type Operation } from './conformance.ts';
 
 const PATIENT = { timeoutMs: 5_000 };
 /**

@@ -9,7 +9,8 @@ import {
   toPaymentState,
 } from '../../src/integrations/fawaterk/map.ts';
 import { fromVendorAmount, toVendorAmount } from '../../src/integrations/fawaterk/money.ts';
-import { InitiatedAnswer, InvoiceAnswer, readAnswer } from '../../src/integrations/fawaterk/wire.ts';
+import { InitiatedAnswer, InvoiceAnswer } from '../../src/integrations/fawaterk/wire.ts';
+import { readAnswer } from '../../src/integrations/json.ts';
 
 const INPUT: InitiateInput = {
   paymentId: 'pay_77',

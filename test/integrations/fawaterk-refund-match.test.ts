@@ -9,7 +9,8 @@ import {
   type WantedRefund,
 } from '../../src/integrations/fawaterk/refund-match.ts';
 import { fittingReason } from '../../src/integrations/fawaterk/refund-reasons.ts';
-import { RefundPageAnswer, readAnswer } from '../../src/integrations/fawaterk/wire.ts';
+import { RefundPageAnswer } from '../../src/integrations/fawaterk/wire.ts';
+import { readAnswer } from '../../src/integrations/json.ts';
 import { CREDENTIALS, OTHER_REFUND_ID, REFUND_ID, refundInput } from '../helpers/fawaterk-refunds.ts';
 
 const WANTED: WantedRefund = {

@@ -13,7 +13,7 @@ import {
   refundInput,
   registerShop,
 } from '../helpers/fawaterk-refunds.ts';
-import { startReceiver } from '../helpers/payfast.ts';
+import { startReceiver } from '../helpers/sandbox.ts';
 import { startSimulators, type FaultRule, type FawaterkAccount, type Simulators } from '../helpers/simulators.ts';
 
 const CALL = { timeoutMs: 5_000 };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { CREDENTIALS, paidInvoice, registerShop } from '../helpers/fawaterk-refunds.ts';
-import { startReceiver } from '../helpers/payfast.ts';
+import { startReceiver } from '../helpers/sandbox.ts';
 import { startSimulators, type Simulators } from '../helpers/simulators.ts';
 
 let simulators: Simulators;

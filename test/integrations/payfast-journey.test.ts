@@ -4,20 +4,14 @@ import type { GatewayClaim, GatewayConnection, InitiateInput } from '../../src/i
 import { createOutbound } from '../../src/integrations/http.ts';
 import { PAYFAST } from '../../src/integrations/payfast/description.ts';
 import { signOrdered } from '../../src/integrations/payfast/signature.ts';
-import { createIntegrations } from '../../src/integrations/registry.ts';
-import { CREDENTIALS, startPayfast, startReceiver, type PageAction, type Received } from '../helpers/payfast.ts';
+import { CREDENTIALS, startPayfast, type PageAction } from '../helpers/payfast.ts';
+import { gatewayOf, startReceiver, type Received } from '../helpers/sandbox.ts';
+import { UNDER_FAULT } from './conformance.ts';
 
 const CALL = { timeoutMs: 5_000 };
 const PAYMENT = '0197c0de-0000-7000-8000-000000000001';
 const outbound = createOutbound();
-const makeClient = () =>
-  createIntegrations({
-    send: outbound.send,
-    clock: { now: () => new Date() },
-    random: () => 0.5,
-    limits: { retryBaseMs: 1 },
-    descriptions: [PAYFAST],
-  }).gateway('payfast');
+const makeClient = () => gatewayOf(PAYFAST, outbound.send);
 let client = makeClient();
 
 let payfast: Awaited<ReturnType<typeof startPayfast>>;
@@ -268,24 +262,7 @@ describe('what is forged or wrong', () => {
 });
 
 describe('under faults of transport', () => {
-  const FAULTS = [
-    ['slow', { ms: 20 }, 'done'],
-    ['hang', {}, 'unavailable'],
-    ['hangAfter', {}, 'unavailable'],
-    ['resetBefore', {}, 'unavailable'],
-    ['resetAfter', {}, 'unavailable'],
-    ['status5xx', { status: 500 }, 'unavailable'],
-    ['status5xx', { status: 503 }, 'unavailable'],
-    ['status5xxAfter', { status: 502 }, 'unavailable'],
-    ['malformedBody', {}, 'unavailable'],
-    ['truncated', {}, 'unavailable'],
-    ['oversized', {}, 'unavailable'],
-    ['rateLimited', { retryAfterSeconds: 30 }, 'rateLimited'],
-    ['html405', {}, 'misconfigured'],
-    ['echoSecret', {}, 'rejected'],
-  ] as const;
-
-  test.each(FAULTS)('%s %j ends a confirmation and a search as it must', async (fault, facts, ended) => {
+  test.each(UNDER_FAULT)('%s %j ends a confirmation and a search as it must', async (fault, facts, ended) => {
     const { delivery, claim } = await notified(await opened(), 'pay');
     await payfast.scenario([
       { operation: 'validate', fault, ...facts },

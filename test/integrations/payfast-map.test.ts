@@ -1,17 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { InitiateInput } from '../../src/integrations/contract.ts';
+import { readAnswer } from '../../src/integrations/json.ts';
+import { fromMajorUnits, toMajorUnits } from '../../src/integrations/major-units.ts';
 import { dayOf, readTime, timestampOf, toForm, toSearchedState } from '../../src/integrations/payfast/map.ts';
-import { fromRand, fromStatementRand, toRand } from '../../src/integrations/payfast/money.ts';
+import { fromStatementRand } from '../../src/integrations/payfast/money.ts';
 import { checkoutText, signOrdered } from '../../src/integrations/payfast/signature.ts';
 import { readStatement } from '../../src/integrations/payfast/statement.ts';
-import {
-  ErrorAnswer,
-  RefundOptionsAnswer,
-  RefundsAnswer,
-  readAnswer,
-  sentenceOf,
-} from '../../src/integrations/payfast/wire.ts';
+import { ErrorAnswer, RefundOptionsAnswer, RefundsAnswer, sentenceOf } from '../../src/integrations/payfast/wire.ts';
 import { CREDENTIALS } from '../helpers/payfast.ts';
 
 const ACTION = 'https://www.payfast.co.za/eng/process';
@@ -43,7 +39,7 @@ describe('money', () => {
   test('goes out and comes back exactly, for every amount', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 10n ** 14n }), (minor) => {
-        expect(fromRand(toRand(minor)!)).toBe(minor);
+        expect(fromMajorUnits(toMajorUnits(minor)!)).toBe(minor);
       }),
     );
   });
@@ -53,11 +49,11 @@ describe('money', () => {
     ['-10.52', -1_052n],
     ['5', 500n],
     ['5.5', 550n],
-  ])('%s', (text, minor) => expect(fromRand(text)).toBe(minor));
+  ])('%s', (text, minor) => expect(fromMajorUnits(text)).toBe(minor));
 
   test.each(['', '.5', '5.', '5.555', '1e3', ' 5.00', '+5', '0x5', '5,00', '22,574.02', '--5', '5\n'])(
     '%j is no amount',
-    (text) => expect(fromRand(text)).toBeNull(),
+    (text) => expect(fromMajorUnits(text)).toBeNull(),
   );
 
   test('a statement groups thousands, and only thousands', () => {

@@ -5,21 +5,14 @@ import { createPayfastClient } from '../../src/integrations/payfast/client.ts';
 import { PAYFAST } from '../../src/integrations/payfast/description.ts';
 import { createIntegrations } from '../../src/integrations/registry.ts';
 import { CREDENTIALS, startPayfast } from '../helpers/payfast.ts';
+import { gatewayOf } from '../helpers/sandbox.ts';
 
 const CALL = { timeoutMs: 5_000 };
 const PAYMENT = '0197c0de-0000-7000-8000-000000000001';
 const outbound = createOutbound();
 const clock = { now: () => new Date() };
 
-/** Fresh circuits and rate limits for every case. */
-const client = () =>
-  createIntegrations({
-    send: outbound.send,
-    clock,
-    random: () => 0.5,
-    limits: { retryBaseMs: 1 },
-    descriptions: [PAYFAST],
-  }).gateway('payfast');
+const client = () => gatewayOf(PAYFAST, outbound.send);
 
 let payfast: Awaited<ReturnType<typeof startPayfast>>;
 let connection: GatewayConnection;

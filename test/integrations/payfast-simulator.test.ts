@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { SANDBOX, startPayfast, startReceiver, type Received } from '../helpers/payfast.ts';
+import { SANDBOX, startPayfast } from '../helpers/payfast.ts';
+import { startReceiver, type Received } from '../helpers/sandbox.ts';
 
 /**
  * The sandbox itself, spoken to by hand: what it checks is the vendor's, so nothing here comes from our client. The

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { GatewayConnection, WebhookReading } from '../../src/integrations/contract.ts';
-import { PUBLISHED_SOURCES } from '../../src/integrations/payfast/source.ts';
 import { signOrdered } from '../../src/integrations/payfast/signature.ts';
-import { readWebhook } from '../../src/integrations/payfast/webhook.ts';
+import { PUBLISHED_SOURCES, readWebhook } from '../../src/integrations/payfast/webhook.ts';
 
 /** Vectors of payment-gateways.md 2.5. */
 const PUBLISHED =

@@ -184,6 +184,18 @@ describe('rate limits', () => {
   });
 });
 
+describe('a vendor that names the account in the body', () => {
+  test('pauses the account the request says it is for, and no other', async () => {
+    const policy = createPolicy({ integration: 'payu', clock: { now: () => new Date(1_000_000) }, random: () => 0 });
+    const statuses = [429];
+    const send = policy.watch(async () => ({ status: statuses.shift() ?? 200, headers: {}, body: '' }));
+    const ask = (account: string) => ({ method: 'POST', url: 'http://one.example/x', account }) as const;
+    await send(ask('a'), CALL);
+    await expect(send(ask('a'), CALL)).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    expect((await send(ask('b'), CALL)).status).toBe(200);
+  });
+});
+
 describe('what can be seen', () => {
   test('nothing is claimed before the first call; then time and duration of the last one', async () => {
     const { policy } = policyWith();

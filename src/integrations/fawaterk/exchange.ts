@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Clock } from '../../clock.ts';
+import { transmit, unsuccessful } from '../ask.ts';
 import type {
   Credentials,
   GatewayConnection,
@@ -9,10 +10,10 @@ import type {
   OutboundSend,
   Outcome,
 } from '../contract.ts';
-import { OutboundFailure } from '../http.ts';
-import { notDone, rateLimited, sharedBudget, unanswered, unreadable, withoutSecrets } from '../outcome.ts';
+import { readAnswer } from '../json.ts';
+import { notDone, sharedBudget, withoutSecrets } from '../outcome.ts';
 import type { Tokens } from './tokens.ts';
-import { ErrorAnswer, readAnswer } from './wire.ts';
+import { ErrorAnswer } from './wire.ts';
 
 /** One request to Fawaterk and what its answer means (payment-gateways.md 1.2). */
 export interface FawaterkOptions {
@@ -43,11 +44,11 @@ export interface Question<A, T> {
 
 /** Version 2, under the vendor's API key. */
 export async function askV2<A, T>(options: FawaterkOptions, question: Question<A, T>): Promise<Outcome<T>> {
-  const { connection, call } = question;
+  const { connection } = question;
   const apiKey = connection.credentials['API_KEY'] ?? '';
   if (!isHeaderText(apiKey)) return notDone('misconfigured', 'API_KEY is missing or unusable');
   const request = requestOf(question, `${versionTwo(connection.baseUrl)}${question.path}`, apiKey);
-  const answered = await transmit(options, request, call, question.effect);
+  const answered = await transmit(options.send, request, question);
   return 'kind' in answered ? answered : judge(answered, question, options.clock, connection.credentials);
 }
 
@@ -67,7 +68,10 @@ export async function askV3<A, T>(
     const token = await tokens.take(connection, budget.next());
     if (token.kind !== 'done') return { outcome: token, refused: null };
     if (budget.isOver) return { outcome: notDone('unavailable', 'the deadline passed first'), refused: null };
-    const answered = await transmit(options, requestOf(question, url, token.value), budget.next(), effect);
+    const answered = await transmit(options.send, requestOf(question, url, token.value), {
+      call: budget.next(),
+      effect,
+    });
     if ('kind' in answered) return { outcome: answered, refused: null };
     const secrets = { ...connection.credentials, ACCESS_TOKEN: token.value };
     const outcome = judge(answered, question, options.clock, secrets);
@@ -95,21 +99,6 @@ function requestOf<A, T>(question: Question<A, T>, url: string, bearer: string):
   };
 }
 
-/** The answer, or what it means that there is none. */
-export async function transmit(
-  options: FawaterkOptions,
-  request: OutboundRequest,
-  call: OutboundCall,
-  effect: boolean,
-): Promise<OutboundResponse | Outcome<never>> {
-  try {
-    return await options.send(request, call);
-  } catch (error) {
-    if (!(error instanceof OutboundFailure)) throw error;
-    return unanswered(error, effect);
-  }
-}
-
 /** What an answer means. The detail never quotes what could hold a secret. */
 function judge<A, T>(
   response: OutboundResponse,
@@ -118,29 +107,13 @@ function judge<A, T>(
   secrets: Credentials,
 ): Outcome<T> {
   const { status, body } = response;
-  if (status === 200 || status === 201) {
-    const answer = readAnswer(question.shape, body);
-    if (answer !== null) return { kind: 'done', value: question.convert(answer) };
-    const refusal = readAnswer(ErrorAnswer, body);
-    if (refusal !== null) return notDone('rejected', `refused: ${sentence(refusal, secrets)}`);
-    return unreadable(status, question.effect);
-  }
-  if (status === 429) return rateLimited(response, clock);
-  if (status === 401 || status === 403) return notDone('misconfigured', `the credential was refused (${status})`);
+  const answer = status === 200 || status === 201 ? readAnswer(question.shape, body) : null;
+  if (answer !== null) return { kind: 'done', value: question.convert(answer) };
   if ((status === 404 || status === 405) && question.missing !== undefined) {
     return { kind: 'done', value: question.missing };
   }
-  // A wrong path or method answers HTML (405, seen), a wrong host redirects: both are ours to set right.
-  if (status >= 300 && status < 500) {
-    const refusal = readAnswer(ErrorAnswer, body);
-    return refusal !== null
-      ? notDone('rejected', `refused (${status}): ${sentence(refusal, secrets)}`)
-      : notDone(
-          status === 400 || status === 422 ? 'rejected' : 'misconfigured',
-          `an answer of ${status} without a reason`,
-        );
-  }
-  return unreadable(status, question.effect);
+  const refusal = readAnswer(ErrorAnswer, body);
+  return unsuccessful(response, { effect: question.effect, clock, refusal: refusal && sentence(refusal, secrets) });
 }
 
 /** The vendor's words for the log: names of fields at fault, or the sentence with every credential taken out. */

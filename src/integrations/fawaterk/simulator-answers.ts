@@ -1,19 +1,12 @@
+import { json } from '../simulator/answer.ts';
 import { page } from '../simulator/page.ts';
 import type { SimulatorAnswer, SimulatorRequest } from '../simulator/types.ts';
 import { objectOf, parse } from './simulator-checkout.ts';
 
 /** The forms every answer of the simulated vendor has. */
 
-export function json(status: number, value: unknown, headers: Record<string, string> = {}): SimulatorAnswer {
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(value) };
-}
-
 export function refused(status: number, message: string): SimulatorAnswer {
   return json(status, { status: 'error', message });
-}
-
-export function wrongMethod(): SimulatorAnswer {
-  return page(405, 'Method Not Allowed', '<h1>405 Method Not Allowed</h1>');
 }
 
 export function notFound(): SimulatorAnswer {

@@ -1,6 +1,7 @@
 import type { Fault } from '../simulator/scenario.ts';
 import type { Identified, SimulatorAnswer, SimulatorRequest, SimulatorWorld } from '../simulator/types.ts';
-import { json, notFound, wrongMethod } from './simulator-answers.ts';
+import { json, wrongMethod } from '../simulator/answer.ts';
+import { notFound } from './simulator-answers.ts';
 import { checkOut, isInvoice, paymentData } from './simulator-checkout.ts';
 import { METHODS, majorUnits, otherCurrency, type Invoice, type Ledger } from './simulator-model.ts';
 

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { openAccountClock, wallClock, type AccountClock } from '../simulator/account-clock.ts';
 import { isLoopback } from '../simulator/deliveries.ts';
 import type { SimulatorWorld } from '../simulator/types.ts';
 
@@ -85,13 +85,8 @@ export interface Invoice {
   readonly attempts: readonly { readonly action: string; readonly at: string; readonly reference: string }[];
 }
 
-export interface Counters {
-  readonly calls: number;
-  readonly invoices: number;
-}
-
 /** The vendor's memory of one account, over the simulator's store. */
-export interface Ledger {
+export interface Ledger extends Pick<AccountClock, 'countCall' | 'now' | 'derive'> {
   account(id: string): Account | undefined;
   accountByKey(apiKey: string): string | null;
   accountBy(fits: (account: Account) => boolean): string | null;
@@ -102,28 +97,22 @@ export interface Ledger {
   byCode(code: string): Invoice | undefined;
   save(invoice: Invoice): void;
   invoices(account: string | null): Invoice[];
-  /** Counts one call and answers which one it was. */
-  countCall(account: string): number;
   nextInvoice(account: string): number;
-  /** The account's time: real, or its scenario's own, one second per call. */
-  now(account: string): Date;
-  /** Hexadecimal digits that depend on the account, its seed and the name only. */
-  derive(account: string, name: string): string;
 }
 
-const [ACCOUNTS, INVOICES, PAGES, CODES, COUNTERS] = ['accounts', 'invoices', 'pages', 'codes', 'counters'] as const;
-const NONE: Counters = { calls: 0, invoices: 0 };
+const [ACCOUNTS, INVOICES, PAGES, CODES] = ['accounts', 'invoices', 'pages', 'codes'] as const;
 
 export function openLedger(world: SimulatorWorld): Ledger {
   const { store } = world;
   const keys = new Map<string, string>();
   for (const [id, account] of store.entries<Account>(ACCOUNTS)) keys.set(account.apiKey, id);
-  const counters = (account: string): Counters => store.get<Counters>(COUNTERS, account) ?? NONE;
+  const clock = openAccountClock(world, 'fawaterk');
   const found = (collection: string, name: string): Invoice | undefined => {
     const place = store.get<string>(collection, name);
     return place === undefined ? undefined : store.get<Invoice>(INVOICES, place);
   };
   const ledger: Ledger = {
+    ...clock,
     account: (id) => store.get<Account>(ACCOUNTS, id),
     accountByKey: (apiKey) => keys.get(apiKey) ?? null,
     accountBy: (fits) => [...store.entries<Account>(ACCOUNTS)].find(([, account]) => fits(account))?.[0] ?? null,
@@ -139,7 +128,7 @@ export function openLedger(world: SimulatorWorld): Ledger {
         store.remove(PAGES, invoice.key);
         if (invoice.code !== null) store.remove(CODES, invoice.code);
       }
-      store.remove(COUNTERS, id);
+      clock.forget(id);
     },
     invoice: (account, id) => store.get<Invoice>(INVOICES, `${account}/${id}`),
     byPage: (key) => found(PAGES, key),
@@ -156,24 +145,7 @@ export function openLedger(world: SimulatorWorld): Ledger {
       [...store.entries<Invoice>(INVOICES)]
         .map(([, invoice]) => invoice)
         .filter((one) => account === null || one.account === account),
-    countCall: (account) => {
-      const next = { ...counters(account), calls: counters(account).calls + 1 };
-      store.put(COUNTERS, account, next);
-      return next.calls;
-    },
-    nextInvoice: (account) => {
-      const next = { ...counters(account), invoices: counters(account).invoices + 1 };
-      store.put(COUNTERS, account, next);
-      return next.invoices;
-    },
-    now: (account) => {
-      const seeded = world.seedOf(account);
-      return seeded ? new Date(Date.parse(seeded.startAt) + counters(account).calls * 1_000) : world.now();
-    },
-    derive: (account, name) =>
-      createHash('sha256')
-        .update(`fawaterk\n${account}\n${world.seedOf(account)?.seed ?? ''}\n${name}`)
-        .digest('hex'),
+    nextInvoice: (account) => clock.next(account, 'invoices'),
   };
   return ledger;
 }
@@ -195,17 +167,5 @@ export function cents(value: unknown): number | null {
   return match ? Number(match[1]) * 100 + Number((match[2] ?? '').padEnd(2, '0')) : null;
 }
 
-const CAIRO = new Intl.DateTimeFormat('sv-SE', {
-  timeZone: 'Africa/Cairo',
-  year: 'numeric',
-  month: '2-digit',
-  day: '2-digit',
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-});
-
 /** `YYYY-MM-DD HH:MM:SS` in Cairo, without saying so. */
-export function wallTime(at: Date): string {
-  return CAIRO.format(at);
-}
+export const wallTime = wallClock('Africa/Cairo');

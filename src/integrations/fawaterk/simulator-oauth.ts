@@ -1,5 +1,6 @@
 import type { SimulatorAnswer, SimulatorRequest } from '../simulator/types.ts';
-import { fieldsOf, json, wrongMethod } from './simulator-answers.ts';
+import { json, wrongMethod } from '../simulator/answer.ts';
+import { fieldsOf } from './simulator-answers.ts';
 import type { Ledger } from './simulator-model.ts';
 import type { Vault } from './simulator-vault.ts';
 

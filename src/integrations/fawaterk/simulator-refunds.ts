@@ -1,6 +1,7 @@
 import type { Fault } from '../simulator/scenario.ts';
 import type { SimulatorAnswer, SimulatorRequest, SimulatorWorld } from '../simulator/types.ts';
-import { fieldsOf, json, notFound, refused, wrongMethod } from './simulator-answers.ts';
+import { json, wrongMethod } from '../simulator/answer.ts';
+import { fieldsOf, notFound, refused } from './simulator-answers.ts';
 import { refundHooksOf } from './simulator-hooks.ts';
 import { cents, majorUnits, wallTime, type Account, type Invoice, type Ledger } from './simulator-model.ts';
 import { refundPage } from './simulator-pages.ts';

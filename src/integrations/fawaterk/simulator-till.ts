@@ -1,7 +1,8 @@
 import { page } from '../simulator/page.ts';
 import type { Fault } from '../simulator/scenario.ts';
 import type { SimulatorAnswer, SimulatorRequest, SimulatorWorld } from '../simulator/types.ts';
-import { fieldsOf, json, wrongMethod } from './simulator-answers.ts';
+import { json, wrongMethod } from '../simulator/answer.ts';
+import { fieldsOf } from './simulator-answers.ts';
 import { hooksOf } from './simulator-hooks.ts';
 import { cents, otherCurrency, wallTime, type Invoice, type Ledger } from './simulator-model.ts';
 import { payPage } from './simulator-pages.ts';

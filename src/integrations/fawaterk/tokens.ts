@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { transmit } from '../ask.ts';
 import type { GatewayConnection, OutboundCall, OutboundResponse, Outcome } from '../contract.ts';
+import { readAnswer } from '../json.ts';
 import { notDone, rateLimited, unreadable } from '../outcome.ts';
-import { isHeaderText, transmit, vendorRoot, type FawaterkOptions } from './exchange.ts';
-import { TokenAnswer, readAnswer } from './wire.ts';
+import { isHeaderText, vendorRoot, type FawaterkOptions } from './exchange.ts';
+import { TokenAnswer } from './wire.ts';
 
 /**
  * OAuth 2 client credentials of version 3 (payment-gateways.md 1.1). A token lives in memory only and is never part of
@@ -91,7 +93,7 @@ export function clientRefusal({ credentials }: GatewayConnection): string | null
 async function request(options: FawaterkOptions, { baseUrl, credentials }: GatewayConnection): Promise<Outcome<Kept>> {
   const startedAt = options.clock.now().getTime();
   const answered = await transmit(
-    options,
+    options.send,
     {
       method: 'POST',
       url: `${vendorRoot(baseUrl)}/oauth/token`,
@@ -102,8 +104,7 @@ async function request(options: FawaterkOptions, { baseUrl, credentials }: Gatew
         client_secret: credentials['CLIENT_SECRET'],
       }),
     },
-    { timeoutMs: REQUEST_MS },
-    false,
+    { call: { timeoutMs: REQUEST_MS }, effect: false },
   );
   if ('kind' in answered) return answered;
   const token = answered.status === 200 ? readAnswer(TokenAnswer, answered.body) : null;

@@ -146,15 +146,3 @@ export const ErrorAnswer = z.object({
   status: z.literal('error'),
   message: z.union([z.string(), z.record(z.string(), z.unknown())]).optional(),
 });
-
-/** @returns null where the text is no JSON of that shape: the caller decides what an unreadable answer means. */
-export function readAnswer<T>(shape: z.ZodType<T>, body: string): T | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    return null;
-  }
-  const parsed = shape.safeParse(value);
-  return parsed.success ? parsed.data : null;
-}

@@ -11,8 +11,10 @@ import type {
   PaymentGatewayClient,
   RefundInput,
 } from '../contract.ts';
-import { notDone, sharedBudget } from '../outcome.ts';
-import { checkoutOf, exchange, pagesBase, type PayfastOptions } from './exchange.ts';
+import { aboutTransaction } from '../ask.ts';
+import { begunByForm, pagesBase } from '../by-form.ts';
+import { notDone } from '../outcome.ts';
+import { checkoutOf, exchange, type PayfastOptions } from './exchange.ts';
 import { METHODS, toConfirmedState, toForm } from './map.ts';
 import { UnreadableNotification, readNotification, type Notification } from './notification.ts';
 import { lookUpRefund, refund } from './refund.ts';
@@ -27,6 +29,8 @@ export const PAYFAST_SECRET_FIELDS = ['signature', 'token', 'merchant_key', 'pas
 
 /** PayFast (payment-gateways.md section 2). Our payment id is the reference: theirs exists only once somebody paid. */
 export function createPayfastClient(options: PayfastOptions): PaymentGatewayClient {
+  const find = (connection: GatewayConnection, input: RefundInput) => (call: OutboundCall) =>
+    lookUp(options, connection, input.gatewayReference, call, { createdAt: input.paymentCreatedAt });
   return {
     slug: 'payfast',
     // Beginning asks nothing of the vendor; whatever was paid is found in its statement by our id.
@@ -39,9 +43,11 @@ export function createPayfastClient(options: PayfastOptions): PaymentGatewayClie
     lookUp: (connection, paymentId, call, hints) => lookUp(options, connection, paymentId, call, hints),
     confirm: (connection, incoming, claim, call) => confirm(options, connection, incoming, claim, call),
     refund: (connection, input, call) =>
-      aboutTransaction(options, connection, input, call, (id, left) => refund(options, connection, id, input, left)),
+      aboutTransaction(options.clock, input, call, find(connection, input), (id, left) =>
+        refund(options, connection, id, input, left),
+      ),
     lookUpRefund: (connection, input, call) =>
-      aboutTransaction(options, connection, input, call, (id, left) =>
+      aboutTransaction(options.clock, input, call, find(connection, input), (id, left) =>
         lookUpRefund(options, connection, id, input, left),
       ),
     readWebhook,
@@ -62,17 +68,7 @@ function initiate(connection: GatewayConnection, input: InitiateInput): Outcome<
   if (unready) return unready;
   const made = toForm(input, connection.credentials, checkoutOf(connection.baseUrl));
   if ('refused' in made) return notDone('rejected', made.refused);
-  return {
-    kind: 'done',
-    value: {
-      gatewayReference: input.paymentId,
-      gatewayKey: null,
-      paymentUrl: null,
-      referenceCode: null,
-      expiresAt: null,
-      form: made.form,
-    },
-  };
+  return begunByForm(input.paymentId, made.form);
 }
 
 async function lookUp(
@@ -118,24 +114,4 @@ async function confirm(
   if (asked.kind !== 'done') return asked;
   if (asked.value === 'INVALID') return notDone('rejected', 'the gateway disowns this notification');
   return { kind: 'done', value: toConfirmedState(claim, notification) };
-}
-
-/** Refunds are about the vendor's id; a payment settled without one is found in the statement first. */
-async function aboutTransaction<T>(
-  options: PayfastOptions,
-  connection: GatewayConnection,
-  input: RefundInput,
-  call: OutboundCall,
-  act: (transaction: string, call: OutboundCall) => Promise<Outcome<T>>,
-): Promise<Outcome<T>> {
-  if (input.gatewayKey !== null) {
-    const isId = /^\d{1,20}$/.test(input.gatewayKey);
-    return isId ? act(input.gatewayKey, call) : notDone('rejected', 'no transaction id');
-  }
-  const budget = sharedBudget(options.clock, call);
-  const hints = { createdAt: input.paymentCreatedAt };
-  const found = await lookUp(options, connection, input.gatewayReference, budget.next(), hints);
-  if (found.kind !== 'done') return found;
-  const transaction = found.value.gatewayKey;
-  return transaction ? act(transaction, budget.next()) : notDone('rejected', 'the gateway holds no such payment');
 }

@@ -9,11 +9,13 @@ import type {
   Outcome,
   PaymentForm,
 } from '../contract.ts';
-import { OutboundFailure } from '../http.ts';
-import { notDone, rateLimited, unanswered, unreadable, withoutSecrets } from '../outcome.ts';
+import { ask, unsuccessful } from '../ask.ts';
+import { pagesBase } from '../by-form.ts';
+import { readAnswer } from '../json.ts';
+import { notDone, withoutSecrets } from '../outcome.ts';
 import { timestampOf } from './map.ts';
 import { signApi } from './signature.ts';
-import { ErrorAnswer, readAnswer, sentenceOf } from './wire.ts';
+import { ErrorAnswer, sentenceOf } from './wire.ts';
 
 /** One request to PayFast and what its answer means (payment-gateways.md 2.2, 2.6). */
 export interface PayfastOptions {
@@ -61,14 +63,7 @@ export async function exchange<T>(
   question: Pick<Question<T>, 'connection' | 'call' | 'effect' | 'read'>,
   request: OutboundRequest,
 ): Promise<Outcome<T>> {
-  let response: OutboundResponse;
-  try {
-    response = await options.send(request, question.call);
-  } catch (error) {
-    if (!(error instanceof OutboundFailure)) throw error;
-    return unanswered(error, question.effect);
-  }
-  return judge(response, question, options.clock);
+  return ask(options.send, request, { ...question, judge: (response) => judge(response, question, options.clock) });
 }
 
 function judge<T>(
@@ -77,19 +72,9 @@ function judge<T>(
   clock: Clock,
 ): Outcome<T> {
   const { status, body } = response;
-  if (status === 429) return rateLimited(response, clock);
-  if (status === 401 || status === 403) return notDone('misconfigured', `the credential was refused (${status})`);
   const value = status === 200 || status === 201 ? read(body) : null;
   if (value !== null) return { kind: 'done', value };
-  if (status < 300 || status >= 500) {
-    const refusal = status < 300 ? refusalOf(body, connection) : null;
-    return refusal === null ? unreadable(status, effect) : notDone('rejected', `refused: ${refusal}`);
-  }
-  const refusal = refusalOf(body, connection);
-  if (refusal !== null) return notDone('rejected', `refused (${status}): ${refusal}`);
-  // A wrong path or method answers HTML, a wrong host redirects: both are ours to set right.
-  const reason = status === 400 || status === 422 ? 'rejected' : 'misconfigured';
-  return notDone(reason, `an answer of ${status} without a reason`);
+  return unsuccessful(response, { effect, clock, refusal: refusalOf(body, connection) });
 }
 
 function refusalOf(body: string, connection: GatewayConnection): string | null {
@@ -99,11 +84,6 @@ function refusalOf(body: string, connection: GatewayConnection): string | null {
 
 export function answerOf<T>(shape: z.ZodType<T>): (text: string) => T | null {
   return (text) => readAnswer(shape, text);
-}
-
-/** The pages' host. Operators write it with or without the slash. */
-export function pagesBase(baseUrl: string): string {
-  return baseUrl.replace(/\/+$/, '');
 }
 
 /** Where the browser posts the form, and where the vendor may send it on to: its hosted page has moved between its own domains. */

@@ -7,7 +7,8 @@ import type {
   PaymentForm,
   SurplusPayment,
 } from '../contract.ts';
-import { LEAST_AMOUNT_MINOR, PAYFAST_CURRENCY, fromRand, fromStatementRand, toRand } from './money.ts';
+import { fromMajorUnits, toMajorUnits } from '../major-units.ts';
+import { LEAST_AMOUNT_MINOR, PAYFAST_CURRENCY, fromStatementRand } from './money.ts';
 import type { Notification } from './notification.ts';
 import { checkoutText, phpTrim, signOrdered, type Field } from './signature.ts';
 import type { StatementRow } from './statement.ts';
@@ -35,7 +36,7 @@ export function toForm(
   if (input.currencyCode !== PAYFAST_CURRENCY) return { refused: `the gateway takes ${PAYFAST_CURRENCY} only` };
   if (!/^[a-z]{2,10}$/.test(input.methodId)) return { refused: 'the payment method is no code' };
   if (!/^[\w-]{1,100}$/.test(input.paymentId)) return { refused: 'the payment id does not fit' };
-  const amount = toRand(input.amountMinor);
+  const amount = toMajorUnits(input.amountMinor);
   if (amount === null || input.amountMinor < LEAST_AMOUNT_MINOR) return { refused: 'the amount is below R5.00' };
   const fields = formFields(input, credentials, amount);
   const signature = signOrdered(checkoutText(fields), credentials['PASSPHRASE'] ?? '');
@@ -82,7 +83,7 @@ function emailOf(email: string | null): string {
  * page open for another one: the claim says that it failed, and the payment itself goes on being waited for.
  */
 export function toConfirmedState(claim: GatewayClaim, { fields }: Notification): GatewayPaymentState {
-  const fee = fromRand(fields.get('amount_fee') ?? '');
+  const fee = fromMajorUnits(fields.get('amount_fee') ?? '');
   return {
     gatewayReference: claim.gatewayReference ?? '',
     status: claim.kind === 'PAID' ? 'PAID' : 'PENDING',

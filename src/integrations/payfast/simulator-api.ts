@@ -1,6 +1,7 @@
-import { page } from '../simulator/page.ts';
+import { majorUnits } from '../simulator/account-clock.ts';
+import { json, wrongMethod } from '../simulator/answer.ts';
 import type { SimulatorAnswer, SimulatorRequest } from '../simulator/types.ts';
-import { rand, refundedCents, wallTime, type Account, type Ledger, type Payment } from './simulator-model.ts';
+import { refundedCents, wallTime, type Account, type Ledger, type Payment } from './simulator-model.ts';
 import { alphabeticalSignature, readForm } from './simulator-signature.ts';
 import { statement } from './simulator-statement.ts';
 
@@ -28,7 +29,7 @@ export function performApi(ledger: Ledger, accountId: string | null, request: Si
   const asked = operationOf(request);
   if (asked === null) {
     return API_OPERATIONS.some(({ path }) => path.test(request.path))
-      ? page(405, 'Method Not Allowed', '<h1>405 Method Not Allowed</h1>')
+      ? wrongMethod()
       : failure(404, 'Service / endpoint not found');
   }
   const account = accountId === null ? undefined : ledger.account(accountId);
@@ -147,7 +148,8 @@ function createRefund(
     return failure(400, 'Bank account details are required');
   }
   const available = (payment.grossCents ?? 0) - refundedCents(payment);
-  if (Number(amount) > available) return failure(400, `The amount is more than the R${rand(available)} available`);
+  if (Number(amount) > available)
+    return failure(400, `The amount is more than the R${majorUnits(available)} available`);
   const on = wallTime(ledger.realNow()).slice(0, 10);
   const refund = { cents: Number(amount), at: wallTime(ledger.now(payment.account)), on, reason };
   ledger.save({ ...payment, refunds: [...payment.refunds, refund] });
@@ -160,8 +162,4 @@ function success(response: unknown): SimulatorAnswer {
 
 export function failure(code: number, message: string, headers: Record<string, string> = {}): SimulatorAnswer {
   return json(code, { code, status: 'failed', data: { response: false, message } }, headers);
-}
-
-export function json(status: number, value: unknown, headers: Record<string, string> = {}): SimulatorAnswer {
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(value) };
 }

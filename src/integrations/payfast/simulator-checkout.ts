@@ -1,6 +1,7 @@
 import type { SimulatorAnswer } from '../simulator/types.ts';
+import { majorUnits } from '../simulator/account-clock.ts';
 import { escape, page } from '../simulator/page.ts';
-import { rand, type Account, type Ledger, type Payment } from './simulator-model.ts';
+import type { Account, Ledger, Payment } from './simulator-model.ts';
 import { orderedSignature, parameters, readForm, type Pair } from './simulator-signature.ts';
 
 /** POST /eng/process: the documented checks, and the checkout they make (payment-gateways.md 2.3, 2.4). */
@@ -129,7 +130,7 @@ export function payPage(payment: Payment, note = ''): SimulatorAnswer {
   ];
   const form = buttons.map(([value, text]) => `<button name="action" value="${value}">${text}</button>`).join('');
   const body = `<h1>Pay with PayFast</h1>
-<p class="amount">R ${rand(payment.amountCents)}</p>
+<p class="amount">R ${majorUnits(payment.amountCents)}</p>
 <dl>${rows.map(([name, value]) => `<dt>${escape(name)}</dt><dd>${escape(value)}</dd>`).join('')}</dl>
 ${note === '' ? '' : `<p>${escape(note)}</p>`}
 ${payment.state === 'open' ? `<form method="post">${form}</form>` : ''}

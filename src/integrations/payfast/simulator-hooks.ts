@@ -1,6 +1,7 @@
+import { majorUnits } from '../simulator/account-clock.ts';
 import type { Fault } from '../simulator/scenario.ts';
 import type { OutgoingHook } from '../simulator/types.ts';
-import { rand, type Account, type Ledger, type Payment } from './simulator-model.ts';
+import type { Account, Ledger, Payment } from './simulator-model.ts';
 import { orderedSignature, parameters, type Pair } from './simulator-signature.ts';
 
 /** The vendor's notification (payment-gateways.md 2.5): blank fields included, the signature last. */
@@ -18,9 +19,9 @@ function fieldsOf(payment: Payment, account: Account, status: Status): Pair[] {
     ['payment_status', status],
     ['item_name', payment.itemName],
     ['item_description', payment.itemDescription],
-    ['amount_gross', rand(gross)],
-    ['amount_fee', rand(-fee)],
-    ['amount_net', rand(gross - fee)],
+    ['amount_gross', majorUnits(gross)],
+    ['amount_fee', majorUnits(-fee)],
+    ['amount_net', majorUnits(gross - fee)],
     ...(account.customOrder === 'strings' ? [...strings, ...integers] : [...integers, ...strings]),
     ['name_first', payment.nameFirst],
     ['name_last', payment.nameLast],

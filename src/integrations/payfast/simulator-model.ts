@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { digest, openAccountClock, wallClock, type AccountClock } from '../simulator/account-clock.ts';
+import { openAccounts } from '../simulator/accounts.ts';
 import { isLoopback } from '../simulator/deliveries.ts';
 import type { SimulatorWorld } from '../simulator/types.ts';
 
 /** What the simulated PayFast keeps, and where its ids and times come from. */
 
-export const AccountSettings = z.strictObject({
+const AccountSettings = z.strictObject({
   merchantId: z.string().regex(/^\d{8}$/),
   merchantKey: z.string().min(8).max(60),
   /** Absent: checkouts are signed without one, and the API refuses the account. */
@@ -75,10 +76,10 @@ export interface Payment {
 }
 
 /** The vendor's memory, over the simulator's store. */
-export interface Ledger {
+export interface Ledger extends Omit<AccountClock, 'next' | 'forget'> {
   account(id: string): Account | undefined;
   accountByMerchant(merchantId: string): string | null;
-  putAccount(id: string, account: Account): void;
+  putAccount(id: string, settings: unknown): void;
   reset(id: string): void;
   payment(account: string, id: string): Payment | undefined;
   byPage(key: string): Payment | undefined;
@@ -87,36 +88,21 @@ export interface Ledger {
   /** Remembers a parameter string that was really sent. */
   sent(account: string, text: string): void;
   wasSent(account: string, text: string): boolean;
-  countCall(account: string): void;
   nextPayment(account: string): number;
-  /** The account's time: real, or its scenario's own, one second per call. */
-  now(account: string): Date;
-  realNow(): Date;
-  /** Hexadecimal digits that depend on the account, its seed and the name only. */
-  derive(account: string, name: string): string;
 }
 
-const [ACCOUNTS, PAYMENTS, PAGES, SENT, COUNTERS] = ['accounts', 'payments', 'pages', 'sent', 'counters'] as const;
-
-interface Counters {
-  readonly calls: number;
-  readonly payments: number;
-}
+const [PAYMENTS, PAGES, SENT] = ['payments', 'pages', 'sent'] as const;
 
 export function openLedger(world: SimulatorWorld): Ledger {
   const { store } = world;
-  const merchants = new Map<string, string>();
-  for (const [id, account] of store.entries<Account>(ACCOUNTS)) merchants.set(account.merchantId, id);
-  const counters = (account: string): Counters => store.get<Counters>(COUNTERS, account) ?? { calls: 0, payments: 0 };
+  const taken = 'Another account has this merchant id.';
+  const accounts = openAccounts(store, AccountSettings, ({ merchantId }) => merchantId, taken);
+  const clock = openAccountClock(world, 'payfast');
   const ledger: Ledger = {
-    account: (id) => store.get<Account>(ACCOUNTS, id),
-    accountByMerchant: (merchantId) => merchants.get(merchantId) ?? null,
-    putAccount: (id, account) => {
-      const before = store.get<Account>(ACCOUNTS, id);
-      if (before) merchants.delete(before.merchantId);
-      merchants.set(account.merchantId, id);
-      store.put(ACCOUNTS, id, account);
-    },
+    ...clock,
+    account: accounts.account,
+    accountByMerchant: accounts.byKey,
+    putAccount: accounts.putAccount,
     reset: (id) => {
       for (const payment of ledger.payments(id)) {
         store.remove(PAYMENTS, `${id}/${payment.id}`);
@@ -124,7 +110,7 @@ export function openLedger(world: SimulatorWorld): Ledger {
       }
       const sent = [...store.entries(SENT)].filter(([place]) => place.startsWith(`${id}/`));
       for (const [place] of sent) store.remove(SENT, place);
-      store.remove(COUNTERS, id);
+      clock.forget(id);
     },
     payment: (account, id) => store.get<Payment>(PAYMENTS, `${account}/${id}`),
     byPage: (key) => store.get<Payment>(PAYMENTS, store.get<string>(PAGES, key) ?? ''),
@@ -139,49 +125,14 @@ export function openLedger(world: SimulatorWorld): Ledger {
         .filter((one) => account === null || one.account === account),
     sent: (account, text) => store.put(SENT, `${account}/${digest(text)}`, 1),
     wasSent: (account, text) => store.get(SENT, `${account}/${digest(text)}`) !== undefined,
-    countCall: (account) => {
-      const before = counters(account);
-      store.put(COUNTERS, account, { ...before, calls: before.calls + 1 });
-    },
-    nextPayment: (account) => {
-      const before = counters(account);
-      store.put(COUNTERS, account, { ...before, payments: before.payments + 1 });
-      return before.payments + 1;
-    },
-    now: (account) => {
-      const seeded = world.seedOf(account);
-      return seeded ? new Date(Date.parse(seeded.startAt) + counters(account).calls * 1_000) : world.now();
-    },
-    realNow: () => world.now(),
-    derive: (account, name) => digest(`payfast\n${account}\n${world.seedOf(account)?.seed ?? ''}\n${name}`),
+    nextPayment: (account) => clock.next(account, 'payments'),
   };
   return ledger;
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
-export function rand(cents: number): string {
-  const whole = Math.trunc(Math.abs(cents) / 100);
-  return `${cents < 0 ? '-' : ''}${whole}.${String(Math.abs(cents) % 100).padStart(2, '0')}`;
 }
 
 export function refundedCents(payment: Payment): number {
   return payment.refunds.reduce((sum, refund) => sum + refund.cents, 0);
 }
 
-const JOHANNESBURG = new Intl.DateTimeFormat('sv-SE', {
-  timeZone: 'Africa/Johannesburg',
-  year: 'numeric',
-  month: '2-digit',
-  day: '2-digit',
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-});
-
 /** `YYYY-MM-DD HH:MM:SS` in Johannesburg, without saying so. */
-export function wallTime(at: Date): string {
-  return JOHANNESBURG.format(at);
-}
+export const wallTime = wallClock('Africa/Johannesburg');

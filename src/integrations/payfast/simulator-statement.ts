@@ -1,4 +1,5 @@
-import { rand, type Account, type Ledger, type Payment } from './simulator-model.ts';
+import { majorUnits } from '../simulator/account-clock.ts';
+import type { Account, Ledger, Payment } from './simulator-model.ts';
 
 /** The account statement as CSV, money in and money back in the order it moved (payment-gateways.md 2.2). */
 
@@ -64,14 +65,14 @@ function lineOf({ at, payment, type, grossCents, feeCents }: Movement, balance: 
   const custom = [one, first, two, second, three, four, five, third, fourth, fifth].map((value) => value ?? '');
   const who = `${payment.nameFirst} ${payment.nameLast}`;
   const what = [payment.itemName, payment.itemDescription, payment.currency, 'CC'];
-  const money = [rand(grossCents), rand(-feeCents), rand(grossCents - feeCents), grouped(balance)];
+  const money = [majorUnits(grossCents), majorUnits(-feeCents), majorUnits(grossCents - feeCents), grouped(balance)];
   const ids = [payment.merchantPaymentId, String(payment.id)];
   return [at, type, grossCents < 0 ? 'DEBIT' : 'CREDIT', who, ...what, ...money, ...ids, ...custom];
 }
 
 /** `22,574.02` */
 function grouped(cents: number): string {
-  return rand(cents).replace(/\B(?=(\d{3})+\.)/g, ',');
+  return majorUnits(cents).replace(/\B(?=(\d{3})+\.)/g, ',');
 }
 
 function quote(value: string): string {

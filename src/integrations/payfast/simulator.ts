@@ -1,19 +1,12 @@
-import { z } from 'zod';
+import { majorUnits } from '../simulator/account-clock.ts';
+import { actionOf, isBrowser, json, redirect, wrongMethod } from '../simulator/answer.ts';
 import { page } from '../simulator/page.ts';
 import type { Fault } from '../simulator/scenario.ts';
 import type { Identified, Simulator, SimulatorAnswer, SimulatorRequest, SimulatorWorld } from '../simulator/types.ts';
-import { failure, json, operationOf, performApi } from './simulator-api.ts';
+import { failure, operationOf, performApi } from './simulator-api.ts';
 import { checkOut, isPayment, payPage } from './simulator-checkout.ts';
 import { hooksOf, type Status } from './simulator-hooks.ts';
-import {
-  AccountSettings,
-  openLedger,
-  rand,
-  refundedCents,
-  wallTime,
-  type Ledger,
-  type Payment,
-} from './simulator-model.ts';
+import { openLedger, refundedCents, wallTime, type Ledger, type Payment } from './simulator-model.ts';
 import { readForm } from './simulator-signature.ts';
 
 /**
@@ -23,7 +16,9 @@ import { readForm } from './simulator-signature.ts';
  * Operations for scenarios: process, page, pay, fail, pending, cancel, validate, ping, refundQuery, refundRead,
  * refundCreate, history.
  */
-type Action = 'pay' | 'fail' | 'pending' | 'cancel';
+const ACTIONS = ['pay', 'fail', 'pending', 'cancel'] as const;
+
+type Action = (typeof ACTIONS)[number];
 
 const PAGE = /^\/eng\/process\/payment\/(\w+)$/;
 const VALIDATE = '/eng/query/validate';
@@ -41,13 +36,7 @@ export function simulatePayfast(world: SimulatorWorld): Simulator {
       return performApi(ledger, identified.account, request);
     },
     refusal: (kind, fault) => refusal(kind, fault),
-    putAccount: (id, settings) => {
-      const parsed = AccountSettings.safeParse(settings);
-      if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
-      const holder = ledger.accountByMerchant(parsed.data.merchantId);
-      if (holder !== null && holder !== id) throw new Error('Another account has this merchant id.');
-      ledger.putAccount(id, parsed.data);
-    },
+    putAccount: ledger.putAccount,
     resetAccount: (id) => ledger.reset(id),
     book: (account, limit) => ({ payments: ledger.payments(account).slice(-limit).toReversed().map(bookEntry) }),
   };
@@ -56,7 +45,7 @@ export function simulatePayfast(world: SimulatorWorld): Simulator {
 function identify(ledger: Ledger, request: SimulatorRequest): Identified {
   const key = PAGE.exec(request.path)?.[1];
   if (key !== undefined) {
-    const action = request.method === 'POST' ? (actionOf(request) ?? 'page') : 'page';
+    const action = request.method === 'POST' ? (actionOf(request, ACTIONS) ?? 'page') : 'page';
     return { account: ledger.byPage(key)?.account ?? null, operation: action };
   }
   const form = request.path === '/eng/process' || request.path === VALIDATE;
@@ -77,8 +66,7 @@ function process(
   if (account !== null) ledger.countCall(account);
   const made = checkOut(ledger, account, request.body);
   if (!isPayment(made)) return made;
-  const location = `${world.baseUrl}/eng/process/payment/${made.key}`;
-  return { status: 302, headers: { location, 'cache-control': 'no-store' }, body: '' };
+  return redirect(302, `${world.baseUrl}/eng/process/payment/${made.key}`);
 }
 
 /** VALID only for a string that was really sent, with or without an empty or full signature behind it. */
@@ -101,11 +89,11 @@ function performPage(
   if (!payment) return page(404, 'Not Found', '<h1>There is no such payment page</h1>');
   if (request.method === 'GET') return payPage(payment);
   if (request.method !== 'POST') return wrongMethod();
-  const action = actionOf(request);
+  const action = actionOf(request, ACTIONS);
   if (action === null) return json(400, { error: 'action is pay, fail, pending or cancel' });
   ledger.countCall(payment.account);
   const after = act(ledger, world, payment, action, fault);
-  if (!(request.headers['accept'] ?? '').includes('text/html')) {
+  if (!isBrowser(request)) {
     const said = { status: (after ?? payment).state, paymentId: payment.id };
     return json(after === null ? 409 : 200, { ...said, ...(after && { outcome: OUTCOMES[action] }) });
   }
@@ -113,7 +101,7 @@ function performPage(
   const target = action === 'cancel' ? after.cancelUrl : action === 'fail' ? null : after.returnUrl;
   return target === null
     ? payPage(after, action === 'fail' ? 'The payment was declined. You can try again.' : '')
-    : { status: 303, headers: { location: target, 'cache-control': 'no-store' }, body: '' };
+    : redirect(303, target);
 }
 
 const OUTCOMES = { pay: 'complete', fail: 'failed', pending: 'pending', cancel: 'cancelled' } as const;
@@ -157,21 +145,6 @@ function paid(payment: Payment, at: string, fault: Fault | null): Payment {
   };
 }
 
-function actionOf(request: SimulatorRequest): Action | null {
-  const isJson = (request.headers['content-type'] ?? '').includes('json');
-  const action = isJson ? actionInJson(request.body) : new URLSearchParams(request.body).get('action');
-  return action === 'pay' || action === 'fail' || action === 'pending' || action === 'cancel' ? action : null;
-}
-
-function actionInJson(body: string): unknown {
-  try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === 'object' && value !== null && 'action' in value ? value.action : null;
-  } catch {
-    return null;
-  }
-}
-
 function bookEntry(payment: Payment): unknown {
   const { account, id, merchantPaymentId, state, currency, paidAt, grossCents, feeCents, attempts, refunds } = payment;
   return {
@@ -182,11 +155,11 @@ function bookEntry(payment: Payment): unknown {
     currency,
     paidAt,
     attempts,
-    amount: rand(payment.amountCents),
-    gross: grossCents === null ? null : rand(grossCents),
-    fee: feeCents === null ? null : rand(feeCents),
-    refunded: rand(refundedCents(payment)),
-    refunds: refunds.map((refund) => ({ amount: rand(refund.cents), at: refund.at, reason: refund.reason })),
+    amount: majorUnits(payment.amountCents),
+    gross: grossCents === null ? null : majorUnits(grossCents),
+    fee: feeCents === null ? null : majorUnits(feeCents),
+    refunded: majorUnits(refundedCents(payment)),
+    refunds: refunds.map((refund) => ({ amount: majorUnits(refund.cents), at: refund.at, reason: refund.reason })),
   };
 }
 
@@ -195,8 +168,4 @@ function refusal(kind: 'rateLimited' | 'wrongMethod' | 'broken', fault: Fault): 
   if (kind === 'broken') return failure(fault.status ?? 500, 'Application Error');
   const headers = { 'retry-after': String(fault.retryAfterSeconds ?? 1) };
   return failure(429, 'Signature rate limit reached, please try again in a few minute', headers);
-}
-
-function wrongMethod(): SimulatorAnswer {
-  return page(405, 'Method Not Allowed', '<h1>405 Method Not Allowed</h1>');
 }

@@ -1,8 +1,13 @@
 import type { GatewayClaim, GatewayConnection, IncomingWebhook, WebhookReading } from '../contract.ts';
-import { PAYFAST_CURRENCY, fromRand } from './money.ts';
+import { fromMajorUnits } from '../major-units.ts';
+import { sourceRefusal } from '../source.ts';
+import { PAYFAST_CURRENCY } from './money.ts';
 import { UnreadableNotification, readNotification, type Notification } from './notification.ts';
 import { sameSignature, signOrdered } from './signature.ts';
-import { sourceRefusal } from './source.ts';
+
+/** payment-gateways.md 2.5, check 2 */
+export const PUBLISHED_SOURCES =
+  '197.97.145.144/28, 41.74.179.192/27, 102.216.36.0/28, 102.216.36.128/28, 144.126.193.139';
 
 /**
  * Three of the four checks of an ITN (payment-gateways.md 2.5): signature, source address, merchant. The fourth, the
@@ -31,14 +36,16 @@ function originRefusal(
   const expected = signOrdered(notification.text, credentials['PASSPHRASE'] ?? '');
   if (!sameSignature(expected, notification.signature)) return 'the signature does not match';
   if (notification.fields.get('merchant_id') !== merchantId) return 'the notification is for another merchant';
-  return incoming.replay ? null : sourceRefusal(incoming.sourceAddress, credentials['SOURCE_ADDRESSES'], baseUrl);
+  if (incoming.replay) return null;
+  const configured = credentials['SOURCE_ADDRESSES'];
+  return sourceRefusal(incoming.sourceAddress, { published: PUBLISHED_SOURCES, configured, baseUrl });
 }
 
 /** @throws UnreadableNotification where a field that decides is missing or no value of its kind. */
 export function toClaim({ fields }: Notification): GatewayClaim {
   const transaction = fields.get('pf_payment_id') ?? '';
   const status = (fields.get('payment_status') ?? '').toUpperCase();
-  const amountMinor = fromRand(fields.get('amount_gross') ?? '');
+  const amountMinor = fromMajorUnits(fields.get('amount_gross') ?? '');
   if (!/^\d{1,20}$/.test(transaction)) throw new UnreadableNotification('pf_payment_id is no number');
   if (!/^[A-Z_]{1,40}$/.test(status)) throw new UnreadableNotification('payment_status is no word');
   if (amountMinor === null || amountMinor < 0n) throw new UnreadableNotification('amount_gross is no amount');

@@ -55,18 +55,6 @@ export const ErrorAnswer = z.object({
   message: z.unknown().optional(),
 });
 
-/** @returns null where the text is no JSON of that shape: the caller decides what an unreadable answer means. */
-export function readAnswer<T>(shape: z.ZodType<T>, body: string): T | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    return null;
-  }
-  const parsed = shape.safeParse(value);
-  return parsed.success ? parsed.data : null;
-}
-
 /** The vendor's sentence; its place differs between answers. */
 export function sentenceOf(answer: z.infer<typeof ErrorAnswer>): string {
   const said = answer.data?.message ?? answer.message;

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { SimulatorAnswer } from './types.ts';
 
-/** The look of every simulated vendor's pages: plain, without scripts, and never kept. */
+/** The look of every simulated vendor's pages: plain, without scripts but the one a page names, and never kept. */
 
 const STYLE = `
   :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
@@ -14,18 +15,20 @@ const STYLE = `
   button[value=pay] { background: #14663f; border-color: #14663f; color: #fff; }
   .note { opacity: .65; font-size: .85rem; margin-top: 2rem; }`;
 
-export function page(status: number, title: string, body: string): SimulatorAnswer {
+/** @param script runs when the page stands; the policy lets in this one by its digest and no other */
+export function page(status: number, title: string, body: string, script = ''): SimulatorAnswer {
+  const allowed = script === '' ? '' : `; script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`;
   return {
     status,
     headers: {
       'content-type': 'text/html; charset=UTF-8',
-      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+      'content-security-policy': `default-src 'none'; style-src 'unsafe-inline'${allowed}`,
       'cache-control': 'no-store',
     },
     body: `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(title)}</title><style>${STYLE}
 </style></head><body>
-${body}
+${body}${script === '' ? '' : `\n<script>${script}</script>`}
 </body></html>
 `,
   };

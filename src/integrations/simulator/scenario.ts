@@ -28,6 +28,14 @@ export const FAULTS = [
   'lateWebhook',
   'reorderedWebhooks',
   'forgedWebhook',
+  /** The buyer is charged for the way of paying, on top of the price. */
+  'additionalCharges',
+  /** Ids of 18 digits as JSON numbers. */
+  'numericIds',
+  /** Nothing is certain at first; after `ms` it is paid. */
+  'pendingFirst',
+  /** The bank gave no answer; after `ms` it turns out paid, and the money went back by itself. */
+  'droppedFirst',
 ] as const;
 
 const Rule = z.strictObject({
@@ -37,7 +45,7 @@ const Rule = z.strictObject({
   /** Only the nth call of the operation since the scenario was set, counted from 1. */
   nth: z.int().min(1).max(1_000_000).optional(),
   probability: z.number().min(0).max(1).optional(),
-  /** Delay of slow, slowAfter and lateWebhook. */
+  /** Delay of slow, slowAfter, lateWebhook, pendingFirst and droppedFirst. */
   ms: z.int().min(0).max(600_000).optional(),
   /** Status of status5xx. */
   status: z.int().min(500).max(599).optional(),
