@@ -122,7 +122,11 @@ async function seed(
   const simulatorAccounts: SimulatorAccount[] = [];
   for (const tenant of TENANTS) {
     await seedTenant(tools, tenant);
-    simulatorAccounts.push(await seedFawaterk(tools, tenant, options.baseUrl), await seedPayfast(tools, tenant));
+    simulatorAccounts.push(
+      await seedFawaterk(tools, tenant, options.baseUrl),
+      await seedPayfast(tools, tenant),
+      await seedPayu(tools, tenant, options.baseUrl),
+    );
   }
   const [demo, other] = TENANTS;
   const facts: DemoFacts = {
@@ -280,6 +284,21 @@ async function seedPayfast(tools: Tools, tenant: DemoTenant): Promise<SimulatorA
     PASSPHRASE: passphrase,
   });
   return { integration: 'payfast', id: tenant.slug, settings: { merchantId, merchantKey, passphrase } };
+}
+
+/** The form names no address for its webhook: it stands in the vendor's dashboard, here in the simulated account. */
+async function seedPayu(tools: Tools, tenant: DemoTenant, baseUrl: string): Promise<SimulatorAccount> {
+  const merchantKey = `gt${tools
+    .derive(`payu|${tenant.slug}`)
+    .replace(/[^A-Za-z0-9]/g, '')
+    .slice(0, 6)}`;
+  const salt = tools
+    .derive(`payu salt|${tenant.slug}`)
+    .replace(/[^A-Za-z0-9]/g, '')
+    .slice(0, 32);
+  await seedGateway(tools, tenant, 'PAYU', { MERCHANT_KEY: merchantKey, SALT: salt });
+  const webhookUrl = `${baseUrl}/webhooks/payments/payu/${tenant.slug}`;
+  return { integration: 'payu', id: tenant.slug, settings: { merchantKey, salt, webhookUrl } };
 }
 
 async function seedGateway(

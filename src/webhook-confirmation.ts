@@ -15,6 +15,7 @@ export interface FoundPayment {
   readonly gatewayReference: string | null;
   readonly gatewayKey: string | null;
   readonly createdAt: Date;
+  readonly capturedMinor: bigint;
 }
 
 /** What the gateway said when asked back. */

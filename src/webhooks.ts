@@ -128,7 +128,7 @@ export async function findPayment(
   claim: GatewayClaim,
 ): Promise<FoundPayment | null> {
   const rows = await tx.query<FoundPayment>(
-    `select f.id, f.gateway_reference as "gatewayReference", f.gateway_key as "gatewayKey", f.created_at as "createdAt" from (
+    `select f.id, f.gateway_reference as "gatewayReference", f.gateway_key as "gatewayKey", f.created_at as "createdAt", f.captured_minor as "capturedMinor" from (
        select 1 as place, p.* from payments p where p.tenant_id = current_tenant() and p.reference_code = $3 and p.gateway = $1::payment_gateway
        union all
        select 2, p.* from payments p where p.tenant_id = current_tenant() and p.gateway_reference = $2 and p.gateway = $1::payment_gateway
@@ -224,7 +224,7 @@ async function process(
   payment: FoundPayment,
 ): Promise<DeliveryOutcome> {
   let settled: (tx: Transaction) => Promise<DeliveryOutcome>;
-  if (claim.kind === 'REFUNDED') {
+  if (isAboutRefund(claim, payment)) {
     const asked = await askAboutRefund(app, delivery, claim, payment);
     settled = async (tx) => writeVerdict(app, tx, delivery, await settleRefundHook(app, tx, payment, asked));
   } else {
@@ -234,6 +234,11 @@ async function process(
   const outcome = await app.db.write(delivery.scope, settled);
   app.journal.wake();
   return outcome;
+}
+
+/** Money that never was ours can't be given back by us: such a word is about the payment, and asked back as any other (spec 3.6, autoRefund). */
+export function isAboutRefund(claim: GatewayClaim, payment: FoundPayment): boolean {
+  return claim.kind === 'REFUNDED' && payment.capturedMinor > 0n;
 }
 
 export interface DeliveryOutcome {

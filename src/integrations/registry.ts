@@ -9,6 +9,7 @@ import type {
 import { FAWATERK_CREDENTIALS, FAWATERK_SECRET_FIELDS, createFawaterkClient } from './fawaterk/client.ts';
 import { FAWATERK_CURRENCIES } from './fawaterk/money.ts';
 import { PAYFAST } from './payfast/description.ts';
+import { PAYU } from './payu/description.ts';
 import {
   createPolicy,
   type CallObservation,
@@ -54,6 +55,7 @@ export const PAYMENT_GATEWAYS: readonly GatewayDescription[] = [
     create: createFawaterkClient,
   },
   PAYFAST,
+  PAYU,
 ];
 
 export interface IntegrationsOptions {

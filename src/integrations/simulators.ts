@@ -2,6 +2,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { simulateFawaterk } from './fawaterk/simulator.ts';
 import { simulatePayfast } from './payfast/simulator.ts';
+import { simulatePayu } from './payu/simulator.ts';
 import { startSimulatorServer, type SimulatorServer } from './simulator/server.ts';
 import type { CreateSimulator } from './simulator/types.ts';
 
@@ -16,6 +17,7 @@ import type { CreateSimulator } from './simulator/types.ts';
 export const SIMULATORS: Readonly<Record<string, CreateSimulator>> = {
   fawaterk: simulateFawaterk,
   payfast: simulatePayfast,
+  payu: simulatePayu,
 };
 
 export async function runSimulators(

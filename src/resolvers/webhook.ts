@@ -22,6 +22,7 @@ import { askBack, type AskedBack, type FoundPayment } from '../webhook-confirmat
 import {
   bodyContext,
   findPayment,
+  isAboutRefund,
   settleDelivery,
   storedWebhook,
   writeVerdict,
@@ -148,7 +149,8 @@ async function readAndAsk(
   const payment = await app.db.read(scope, (tx) => findPayment(tx, gateway, claim));
   if (!payment) return { verdict: 'UNKNOWN_PAYMENT' };
   const stored = { id: delivery.id, scope, gateway, connection, incoming, receivedAt: delivery.receivedAt };
-  if (claim.kind === 'REFUNDED') return { stored, payment, refund: await askAboutRefund(app, stored, claim, payment) };
+  if (isAboutRefund(claim, payment))
+    return { stored, payment, refund: await askAboutRefund(app, stored, claim, payment) };
   return { stored, claim, payment, asked: await askBack(app, stored, claim, payment) };
 }
 
