@@ -14,9 +14,10 @@ import { createOutbound, setOutboundGuard, type Outbound } from './integrations/
 import { createIntegrations, PAYMENT_GATEWAYS } from './integrations/registry.ts';
 import { JobQueue } from './jobs/queue.ts';
 import { createJournal } from './journal.ts';
+import { Lru } from './auth/lru.ts';
 import type { Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { loadGatewayConnection } from './resolvers/gatewayConfig.ts';
+import { loadGatewayConnection, type Opened } from './resolvers/gatewayConfig.ts';
 import { createTracing, type Tracing } from './tracing.ts';
 import { createVault, type Vault } from './vault.ts';
 
@@ -139,6 +140,9 @@ async function refuseOverpoweredLogin(db: Database): Promise<void> {
   }
 }
 
+/** Credentials kept open in memory, of the tenants that were busy last. */
+const OPENED_MAX = 10_000;
+
 function openGateways(made: {
   config: Config;
   db: Database;
@@ -173,6 +177,7 @@ function openGateways(made: {
     if (config.simulatorsUrl !== null) return `${config.simulatorsUrl}${simulatorPath}`;
     return testMode ? baseUrls.test : baseUrls.live;
   };
+  const opened = new Lru<string, Opened>(OPENED_MAX);
   const options: GatewaysOptions = {
     clock,
     integrations: bases.map(({ gateway, description }) => ({
@@ -181,7 +186,7 @@ function openGateways(made: {
       currencies: description.currencies,
     })),
     snapshots: () => integrations.snapshots(),
-    connect: (tenantId, gateway) => loadGatewayConnection({ db, vault, baseUrlOf }, tenantId, gateway),
+    connect: (tenantId, gateway) => loadGatewayConnection({ db, vault, baseUrlOf, opened }, tenantId, gateway),
   };
   return new Gateways(options);
 }

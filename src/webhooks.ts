@@ -78,7 +78,7 @@ async function refuse(
       [minute, REJECTED_KEPT_PER_MINUTE],
     );
     if (kept <= REJECTED_KEPT_PER_MINUTE)
-      await store(app, tx, delivery, {
+      store(app, tx, delivery, {
         verdict: reading.verdict,
         detail: reading.detail,
         claim: null,
@@ -102,9 +102,13 @@ async function refuse(
 
 async function take(app: Receiving, delivery: StoredDelivery, claim: GatewayClaim): Promise<WebhookAnswer> {
   const known = await app.db.write(delivery.scope, async (tx) => {
-    const payment = await findPayment(tx, delivery.gateway, claim);
-    const verdict = await firstVerdict(app, tx, delivery, claim, payment);
-    await store(app, tx, delivery, { verdict, detail: null, claim, paymentId: payment?.id ?? null });
+    // In one message. A delivery that names no payment is found by nobody, so its key finds none either.
+    const [payment, settled] = await Promise.all([
+      findPayment(tx, delivery.gateway, claim),
+      settledBefore(app, tx, delivery, claim),
+    ]);
+    const verdict = firstVerdict(payment, settled);
+    store(app, tx, delivery, { verdict, detail: null, claim, paymentId: payment?.id ?? null });
     return { payment, verdict };
   });
   if (known.verdict !== 'RECEIVED' || !known.payment) return accepted(known.verdict);
@@ -144,20 +148,24 @@ function uuidOrNull(text: string | null): string | null {
   return text !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? text : null;
 }
 
-async function firstVerdict(
+/** The payments that a delivery of the same fact moved before. */
+async function settledBefore(
   app: Receiving,
   tx: Transaction,
   delivery: StoredDelivery,
   claim: GatewayClaim,
-  payment: FoundPayment | null,
-): Promise<WebhookVerdict> {
-  if (!payment) return 'UNKNOWN_PAYMENT';
-  const before = await tx.query(
-    `select 1 from webhook_deliveries
-     where tenant_id = current_tenant() and source = $1 and dedupe_key = $2 and payment_id = $3 and verdict = 'ACCEPTED' limit 1`,
-    [sourceOf(delivery), dedupeKeyOf(app, claim), payment.id],
+): Promise<ReadonlySet<string>> {
+  const rows = await tx.query<{ paymentId: string }>(
+    `select distinct payment_id as "paymentId" from webhook_deliveries
+     where tenant_id = current_tenant() and source = $1 and dedupe_key = $2 and payment_id is not null and verdict = 'ACCEPTED' limit 100`,
+    [sourceOf(delivery), dedupeKeyOf(app, claim)],
   );
-  return before.length > 0 ? 'ALREADY_PROCESSED' : 'RECEIVED';
+  return new Set(rows.map(({ paymentId }) => paymentId));
+}
+
+function firstVerdict(payment: FoundPayment | null, settled: ReadonlySet<string>): WebhookVerdict {
+  if (!payment) return 'UNKNOWN_PAYMENT';
+  return settled.has(payment.id) ? 'ALREADY_PROCESSED' : 'RECEIVED';
 }
 
 // Keyed, because what tells two deliveries apart may be a secret itself: the id of a saved card.
@@ -181,10 +189,10 @@ interface Stored {
   readonly paymentId: string | null;
 }
 
-async function store(app: Receiving, tx: Transaction, delivery: StoredDelivery, stored: Stored): Promise<void> {
+function store(app: Receiving, tx: Transaction, delivery: StoredDelivery, stored: Stored): void {
   const now = delivery.receivedAt;
   const { body, headers } = delivery.incoming;
-  await tx.query(
+  tx.later(
     `insert into webhook_deliveries
        (tenant_id, id, source, received_at, verdict, detail, headers, body_sealed, body_bytes, dedupe_key, payment_id, processed_at)
      values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
@@ -267,7 +275,7 @@ export async function settleDelivery(
     amountRule: delivery.connection.amountRule,
   });
   const orphan = payment.gatewayReference === null;
-  if (asked.fact && orphan) await adopt(tx, payment.id, asked.fact.gatewayReference);
+  if (asked.fact && orphan) adopt(tx, payment.id, asked.fact.gatewayReference);
   if (decision.verdict === 'UNCONFIRMED') await askAgain(app, tx, payment.id);
   else if (claim.kind === 'PAID' && decision.verdict === 'MISMATCH') await askSoon(app, tx, payment.id);
   const open =
@@ -281,14 +289,14 @@ export async function settleDelivery(
 
 const OPEN_AT_MOST_MS = 72 * 3_600_000;
 
-export async function writeVerdict(
+export function writeVerdict(
   app: Receiving,
   tx: Transaction,
   delivery: Pick<StoredDelivery, 'id'>,
   { verdict, note, open }: DeliveryOutcome & { note: string },
-): Promise<DeliveryOutcome> {
+): DeliveryOutcome {
   // What moved something stays so: it is by its verdict that a repeat is recognised.
-  await tx.query(
+  tx.later(
     `update webhook_deliveries set verdict = $2::webhook_verdict, detail = $3, processed_at = $4
      where tenant_id = current_tenant() and id = $1 and verdict <> 'ACCEPTED'`,
     [delivery.id, verdict, note, open ? null : app.clock.now()],
@@ -297,8 +305,8 @@ export async function writeVerdict(
 }
 
 /** An orphan showed up: the payment whose answer was lost gets the gateway's reference after all. */
-async function adopt(tx: Transaction, paymentId: string, reference: string): Promise<void> {
-  await tx.query(
+function adopt(tx: Transaction, paymentId: string, reference: string): void {
+  tx.later(
     'update payments set gateway_reference = $2 where tenant_id = current_tenant() and id = $1 and gateway_reference is null',
     [paymentId, reference],
   );
@@ -358,7 +366,7 @@ export async function resumeDelivery(app: Receiving, scope: Scope, id: string): 
   const payment = claim && (await app.db.read(scope, (tx) => findPayment(tx, gateway, claim)));
   if (!connection || !incoming || !claim || !payment) {
     const verdict = reading && reading.verdict !== 'OK' ? reading.verdict : 'UNCONFIRMED';
-    await app.db.write(scope, (tx) =>
+    await app.db.write(scope, async (tx) =>
       writeVerdict(app, tx, { id }, { verdict, note: 'It could not be read again.', open: false }),
     );
     return;

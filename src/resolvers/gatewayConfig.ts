@@ -1,4 +1,5 @@
 import { authorize } from '../access.ts';
+import type { Lru } from '../auth/lru.ts';
 import { PLATFORM_TENANT_ID } from '../auth/platform.ts';
 import { columns } from '../columns.ts';
 import type { Context } from '../context.ts';
@@ -121,9 +122,16 @@ export async function writeGatewayConfig(
   return { type: 'Tenant', id: tenantId };
 }
 
+/** A sealed credential that was opened: the same bytes need not be opened again. */
+export interface Opened {
+  readonly sealed: Buffer;
+  readonly value: string;
+}
+
 export interface ConnectTools {
   readonly db: Database;
   readonly vault: Vault;
+  readonly opened: Lru<string, Opened>;
   /** Where the gateway lives unless the tenant's row says otherwise; configuration decides. */
   readonly baseUrlOf: (gateway: PaymentGateway, testMode: boolean) => string;
 }
@@ -146,7 +154,7 @@ export async function loadGatewayConnection(
   const credentials: Record<string, string> = {};
   for (const { name, version, sealed } of rows) {
     if (name !== null)
-      credentials[name] = tools.vault.open(sealed!, contextOf(tenantId, ownerOf(gateway), name, version!)).toString();
+      credentials[name] = openOnce(tools, sealed!, contextOf(tenantId, ownerOf(gateway), name, version!));
   }
   return {
     baseUrl: (config.base_url ?? tools.baseUrlOf(gateway, config.test_mode)).replace(/\/+$/, ''),
@@ -155,6 +163,14 @@ export async function loadGatewayConnection(
     enabled: config.enabled,
     amountRule: config.amount_rule,
   };
+}
+
+function openOnce({ vault, opened }: ConnectTools, sealed: Buffer, context: string): string {
+  const known = opened.get(context);
+  if (known?.sealed.equals(sealed)) return known.value;
+  const value = vault.open(sealed, context).toString();
+  opened.set(context, { sealed, value });
+  return value;
 }
 
 interface ConnectionRow {

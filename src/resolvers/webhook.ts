@@ -185,7 +185,7 @@ async function replayRefund(
   const outcome = await settleRefundHook(ctx.app, tx, payment, refund);
   const after = await statusesOf(tx, payment.id);
   if (dryRun) await tx.query('rollback to savepoint replay');
-  else await writeVerdict(ctx.app, tx, stored, outcome);
+  else writeVerdict(ctx.app, tx, stored, outcome);
   return {
     verdict: outcome.verdict,
     change: {

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { PLATFORM_TENANT_ID } from '../../src/auth/platform.ts';
 import { encodeGlobalId } from '../../src/global-id.ts';
-import { loadGatewayConnection } from '../../src/resolvers/gatewayConfig.ts';
+import { Lru } from '../../src/auth/lru.ts';
+import { loadGatewayConnection, type Opened } from '../../src/resolvers/gatewayConfig.ts';
 import { ask, createWorld, mutate, signIn, type Credentials, type TestTenant, type World } from '../auth/world.ts';
 
 let world: World;
@@ -16,9 +17,10 @@ const GATEWAY =
   'tenant { paymentGateway { gateway enabled testMode amountRule credentials { name lastFour version } } }';
 const configure = (input: Record<string, unknown>, who = admin) =>
   mutate(world.app, who, 'configurePaymentGateway', { gateway: 'FAWATERK', ...input }, GATEWAY);
+const opened = new Lru<string, Opened>(10);
 const connect = (tenantId: string) =>
   loadGatewayConnection(
-    { ...world.app, baseUrlOf: (gateway, testMode) => `http://127.0.0.1/${gateway}/${testMode}/` },
+    { ...world.app, opened, baseUrlOf: (gateway, testMode) => `http://127.0.0.1/${gateway}/${testMode}/` },
     tenantId,
     'FAWATERK',
   );

@@ -61,15 +61,16 @@ describe('several gateways at once', () => {
   });
 
   test('its administrators see all of them; one that is off is offered to nobody', async () => {
-    const both = [
+    const all = [
       { gateway: 'FAWATERK', enabled: true, testMode: true },
       { gateway: 'PAYFAST', enabled: true, testMode: true },
+      { gateway: 'PAYU', enabled: true, testMode: true },
     ];
     const { tenant } = await world.data(
       admin,
       '{ tenant { paymentGateway { gateway } paymentGateways { gateway enabled testMode } } }',
     );
-    expect(tenant).toEqual({ paymentGateway: { gateway: 'FAWATERK' }, paymentGateways: both });
+    expect(tenant).toEqual({ paymentGateway: { gateway: 'FAWATERK' }, paymentGateways: all });
     const orderId = await payfast.issued();
     const methodId = await payfast.methodId(orderId);
     expect((await configure({ gateway: 'PAYFAST', enabled: false })).userErrors).toEqual([]);
