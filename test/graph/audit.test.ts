@@ -143,7 +143,7 @@ describe('a payment gateway', () => {
         { code: 'INVALID_INPUT', field: ['input', 'credentials'] },
       ]);
     }
-    expect((await configure({ gateway: 'PAYU' })).userErrors).toMatchObject([
+    expect((await configure({ gateway: 'WALLET' })).userErrors).toMatchObject([
       { code: 'INVALID_INPUT', field: ['input', 'gateway'] },
     ]);
     expect((await configure({ tenantId: encodeGlobalId('Tenant', beta.id) })).userErrors).toMatchObject([
