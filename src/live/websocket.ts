@@ -189,6 +189,10 @@ export class WebSockets {
       counted = false;
     };
     try {
+      // A peer that was told to go may go on sending until it answers the close: nothing is done for it any more.
+      await connection.cleared();
+      if (!connection.mayReceive(deps.clock.now().getTime()))
+        throw new AppError('UNAUTHENTICATED', 'The connection has ended.');
       const prepared = await deps.engine.prepare(params, connection.asker);
       if ('errors' in prepared) throw new Refusal(prepared.errors);
       const parsed = { document: prepared.document, operationName: params.operationName ?? null };

@@ -1,3 +1,5 @@
+import { EventEmitter } from 'node:events';
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 
@@ -40,6 +42,22 @@ async function watch(connection: Record<string, unknown>, variables = {}) {
     return { ...(JSON.parse(closings[0]!.reason) as { code: string; cursor?: string }), closeCode: closings[0]!.code };
   };
   return { tape, closing };
+}
+
+/** A client that hears the server's close and does not answer it. */
+async function deafSocket(payload: Record<string, unknown>) {
+  const socket = new WebSocket(stage.wsUrl, 'graphql-transport-ws');
+  const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  socket.on('error', () => undefined);
+  await new Promise((resolve) => socket.once('open', resolve));
+  const { _receiver: receiver } = socket as unknown as { _receiver: EventEmitter };
+  let told = false;
+  receiver.removeAllListeners('conclude').on('conclude', () => (told = true));
+  const send = (message: object) => socket.send(JSON.stringify(message));
+  const acknowledged = new Promise((resolve) => socket.once('message', resolve));
+  send({ type: 'connection_init', payload });
+  await acknowledged;
+  return { send, gone, toldToGo: () => told };
 }
 
 /** Subscribes from the cursor and gives what comes, so far as it is awaited. */
@@ -101,6 +119,21 @@ test('an ended session closes its sockets and leaves those of other sessions alo
   expect(await first.closing()).toMatchObject({ closeCode: 4401, code: 'UNAUTHENTICATED' });
   await until(() => second.tape.statuses).toEqual(['ISSUED']);
   second.tape.stop();
+});
+
+test('nothing is done any more for a session that ended, though its client does not answer the close', async () => {
+  const gone = await stage.person(tenantId);
+  const socket = await deafSocket(bearer(gone));
+  await world.admin('update sessions set revoked_at = now() where id = $1', [gone.sessionId]);
+  await world.write(tenantId, 'session.revoked', { v: 1, userId: gone.userId }, gone.sessionId);
+  stage.running.app.journal.wake();
+  await until(() => socket.toldToGo()).toBe(true);
+  const query =
+    'mutation { createOrder(input: { type: PRODUCT, items: [{ quantity: 1, unitPrice: "1.00", description: [{ locale: "en", text: "late" }] }] }) { order { id } userErrors { code } } }';
+  socket.send({ id: 'late', type: 'subscribe', payload: { query } });
+  await socket.gone;
+  const orders = await world.admin('select id from orders where customer_id = $1', [gone.userId]);
+  expect(orders).toEqual([]);
 });
 
 test('a change that takes nothing away interrupts nobody: what came meanwhile is delivered', async () => {
