@@ -46,6 +46,8 @@ export class Connections implements JournalListener {
       else this.#byTenant.set(tenantId, new Set([connection]));
     }
     this.#deps.metrics.connectionsOpen(1, connection.transport.name);
+    // What changed between the look at the credentials and this moment was told before anybody listened for this connection.
+    connection.recheck((work) => this.#rechecks.run(work));
   }
 
   delete(connection: Connection): void {

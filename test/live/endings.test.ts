@@ -44,20 +44,25 @@ async function watch(connection: Record<string, unknown>, variables = {}) {
   return { tape, closing };
 }
 
+/** A socket that was let in, and the code with which it is closed. */
+async function opened(payload: Record<string, unknown>) {
+  const socket = new WebSocket(stage.wsUrl, 'graphql-transport-ws');
+  const closed = new Promise<number>((resolve) => socket.once('close', resolve));
+  await new Promise((resolve) => socket.once('open', resolve));
+  const acknowledged = new Promise((resolve) => socket.once('message', resolve));
+  socket.send(JSON.stringify({ type: 'connection_init', payload }));
+  await acknowledged;
+  return { socket, closed };
+}
+
 /** A client that hears the server's close and does not answer it. */
 async function deafSocket(payload: Record<string, unknown>) {
-  const socket = new WebSocket(stage.wsUrl, 'graphql-transport-ws');
-  const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  const { socket, closed } = await opened(payload);
   socket.on('error', () => undefined);
-  await new Promise((resolve) => socket.once('open', resolve));
   const { _receiver: receiver } = socket as unknown as { _receiver: EventEmitter };
   let told = false;
   receiver.removeAllListeners('conclude').on('conclude', () => (told = true));
-  const send = (message: object) => socket.send(JSON.stringify(message));
-  const acknowledged = new Promise((resolve) => socket.once('message', resolve));
-  send({ type: 'connection_init', payload });
-  await acknowledged;
-  return { send, gone, toldToGo: () => told };
+  return { send: (message: object) => socket.send(JSON.stringify(message)), closed, toldToGo: () => told };
 }
 
 /** Subscribes from the cursor and gives what comes, so far as it is awaited. */
@@ -121,6 +126,17 @@ test('an ended session closes its sockets and leaves those of other sessions alo
   second.tape.stop();
 });
 
+test('a session that ends in the moment its socket opens is closed, also where the tenant was not followed before', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const gone = await stage.person(await world.tenant());
+    const { closed } = await opened(bearer(gone));
+    await world.admin('update sessions set revoked_at = now() where id = $1', [gone.sessionId]);
+    await world.write(gone.tenantId, 'session.revoked', { v: 1, userId: gone.userId }, gone.sessionId);
+    stage.running.app.journal.wake();
+    expect(await closed).toBe(4401);
+  }
+});
+
 test('nothing is done any more for a session that ended, though its client does not answer the close', async () => {
   const gone = await stage.person(tenantId);
   const socket = await deafSocket(bearer(gone));
@@ -131,7 +147,7 @@ test('nothing is done any more for a session that ended, though its client does 
   const query =
     'mutation { createOrder(input: { type: PRODUCT, items: [{ quantity: 1, unitPrice: "1.00", description: [{ locale: "en", text: "late" }] }] }) { order { id } userErrors { code } } }';
   socket.send({ id: 'late', type: 'subscribe', payload: { query } });
-  await socket.gone;
+  await socket.closed;
   const orders = await world.admin('select id from orders where customer_id = $1', [gone.userId]);
   expect(orders).toEqual([]);
 });
