@@ -177,7 +177,9 @@ export class WebSockets {
     }
   }
 
-  async #prepare(extra: Extra, id: string, params: GraphqlParams): Promise<Work> {
+  async #prepare(extra: Extra, id: string, sent: GraphqlParams): Promise<Work> {
+    // Empty is as good as none. To graphql-ws it would be a name, which it looks for after the operation has run.
+    const params = sent.operationName === '' ? { ...sent, operationName: null } : sent;
     const { deps, hub, limits } = this.#parts;
     const connection = extra.connection!;
     if (extra.operations >= limits.subscriptionsPerConnectionMax)
