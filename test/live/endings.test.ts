@@ -165,6 +165,24 @@ test('a change that takes nothing away interrupts nobody: what came meanwhile is
   tape.stop();
 });
 
+test('a lowered limit counts on sockets that are open already', async () => {
+  const customer = await stage.person(await world.tenant());
+  const client = stage.socketClient(bearer(customer));
+  const limit = async () => {
+    for await (const { data } of client.iterate<{ rateLimit: { limit: number } }>({ query: '{ rateLimit { limit } }' }))
+      return data?.rateLimit.limit;
+    return null;
+  };
+  const holding = await Tape.begun(stage, client, WATCH_ORDERS);
+  expect(await limit()).toBe(60);
+  await world.admin('update portal_configs set rate_limit_per_minute = 50 where tenant_id = $1', [customer.tenantId]);
+  await world.write(customer.tenantId, 'tenant.changed', { v: 1 }, customer.tenantId);
+  stage.running.app.journal.wake();
+  // Each question costs one of the few points.
+  await expect.poll(limit, { timeout: 20_000, interval: 500 }).toBe(50);
+  holding.stop();
+});
+
 test('a tenant that is switched off closes all its sockets with 4403', async () => {
   const home = await world.tenant();
   const staff = await stage.person(home, 'OPERATOR');
