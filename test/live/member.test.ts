@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 
 import type { Connection } from '../../src/live/connection.ts';
 import type { Group } from '../../src/live/group.ts';
