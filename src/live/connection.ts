@@ -116,7 +116,7 @@ export class Connection {
   async #refusal(): Promise<EndingCode | null> {
     for (const delayMs of [...RECHECK_AFTER_MS, null]) {
       try {
-        const now = await this.#deps.identify(this.asker.request, this.asker.address);
+        const now = await this.#deps.identify(this.asker.request);
         // Other rights than before: results were shared under the old ones, so a new connection must be made.
         if (!sameRights(now, this.identity)) return 'UNAUTHENTICATED';
         this.#asker = { ...this.#asker, identity: now };

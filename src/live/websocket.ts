@@ -165,7 +165,7 @@ export class WebSockets {
     const request = identityRequest(extra.request, connectionParams ?? {}, deps.isOwnOrigin);
     const address = deps.addressOf(extra.request);
     try {
-      const identity = await this.#arrivals.run(() => deps.identify(request, address));
+      const identity = await this.#arrivals.run(() => deps.arrive(request, address));
       if (extra.transport.isClosed) return false;
       extra.connection = new Connection(deps, limits, extra.transport, { identity, request, address });
       connections.add(extra.connection);

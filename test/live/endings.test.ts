@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 
+import { FAILURES_PER_MINUTE } from '../../src/http/strangers.ts';
 import { orderGlobalId, Stage, type Person } from './stage.ts';
 import { openSubscriptions, Tape, WATCH_ORDERS } from './tape.ts';
 import { until, World } from './world.ts';
@@ -277,6 +278,30 @@ test('a socket that does not introduce itself is closed, as is one with a wrong 
   expect(
     await close(stage.wsUrl, 'graphql-transport-ws', { type: 'subscribe', id: '1', payload: { query: WATCH_ORDERS } }),
   ).toBe(4401);
+});
+
+test('guessing at keys over sockets is bounded as it is over HTTP, and a known key still gets in', async () => {
+  const { key } = await stage.secretKey(tenantId, ['orders:read']);
+  const knock = async (apiKey: string) => {
+    const socket = new WebSocket(stage.wsUrl, 'graphql-transport-ws');
+    const answer = new Promise<string>((resolve) => {
+      socket.once('message', () => resolve('in'));
+      socket.once('close', (_code: number, reason: Buffer) => resolve(String(reason)));
+    });
+    socket.once('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { apiKey } })));
+    const heard = await answer;
+    socket.close();
+    return heard;
+  };
+  expect(await knock(key)).toBe('in');
+  const answers: string[] = [];
+  for (let index = 0; index < 2 * FAILURES_PER_MINUTE + 2 && answers.at(-1) !== '{"code":"RATE_LIMITED"}'; index += 1)
+    answers.push(await knock(`pk_live_guess_${index}_${'x'.repeat(20)}`));
+  expect(answers[0]).toBe('{"code":"UNAUTHENTICATED"}');
+  expect(answers.at(-1)).toBe('{"code":"RATE_LIMITED"}');
+  expect(await knock(key)).toBe('in');
+  // The next minute.
+  stage.clock.shiftMs += 60_000;
 });
 
 test('a foreign origin is refused before anything is executed, a listed one is let in', async () => {
