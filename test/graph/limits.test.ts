@@ -129,6 +129,11 @@ describe('the price of an operation', () => {
     ['query ($n: Int = 50) { orders(first: $n) { nodes { id payments { id } } } }', {}, 7],
     ['query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: Array(100).fill('x') }, 2],
     ['{ orders(last: 100) { nodes { ...O } } } fragment O on Order { payments { id } }', {}, 13],
+    ['query ($n: Int) { orders(first: $n, last: 100) { nodes { id payments { id } } } }', {}, 13],
+    ['query ($n: Int) { orders(last: 100, first: $n) { nodes { id payments { id } } } }', { n: null }, 13],
+    ['query ($n: Int, $m: Int) { orders(first: $n, last: $m) { nodes { id payments { id } } } }', { m: 100 }, 13],
+    ['query ($n: Int) { orders(first: $n) { nodes { id payments { id } } } }', {}, 3],
+    ['query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: [] }, 1],
     ['{ orders(first: 2000000000) { nodes { id } } }', {}, 20_001],
   ])('%s %j costs %i', (text, variables, points) => {
     expect(price(text, variables)).toBe(points);
