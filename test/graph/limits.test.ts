@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { PLATFORM_TENANT_ID } from '../../src/auth/platform.ts';
 import { createBudgets, type Budgets } from '../../src/budgets.ts';
 import { costOfDocument, prepareDocument } from '../../src/graphql/documents.ts';
 import { pointsOf } from '../../src/graphql/cost.ts';
@@ -202,6 +203,21 @@ describe.each(['thin', 'yoga'])('over HTTP by the %s entrance', (entrance) => {
     } finally {
       await peer.close();
     }
+  });
+
+  test("the platform's staff at work in a tenant spend their own budget, and none of the tenant's", async () => {
+    const tenant = await world.tenant(`entered-${entrance}`);
+    const people = await signIn(
+      world.app,
+      { key: tenant.portalKey },
+      (await world.person(tenant.id, 'OPERATOR')).email,
+    );
+    const staff = await signIn(world.app, {}, (await world.person(PLATFORM_TENANT_ID, 'PLATFORM_ADMIN')).email);
+    world.advance(60_000);
+    const remaining = async (headers: Record<string, string>) => (await ask(headers)).body.data?.rateLimit.remaining;
+    const operator = { authorization: `Bearer ${people.accessToken}` };
+    const admin = { authorization: `Bearer ${staff.accessToken}`, 'x-tenant': `entered-${entrance}` };
+    expect([await remaining(operator), await remaining(admin), await remaining(operator)]).toEqual([59, 59, 58]);
   });
 
   test('dear operations take more of the budget than cheap ones', async () => {
