@@ -30,6 +30,8 @@ const SHORT_LIST = 5;
 const MUTATION_OBJECTS = 10;
 /** Introspection reads memory, but a lot of it; how deep it may go is a validation rule. */
 const INTROSPECTION_OBJECTS = 50;
+/** Another document is parsed and validated, which is as much work as a request itself. */
+const PRICING_OBJECTS = 50;
 /** Arguments that say how many there will be. */
 const SIZES: ReadonlySet<string> = new Set(['first', 'last', 'ids']);
 /** More than any list may be asked for; whatever is beyond is refused by its cost. */
@@ -126,6 +128,7 @@ class CostPlan {
   #field(parent: GraphQLNamedType, node: FieldNode, pageTimes: Times): CostNode[] {
     const name = node.name.value;
     if (name === '__schema' || name === '__type') return [{ objects: INTROSPECTION_OBJECTS, times: 1, children: [] }];
+    if (name === 'costOf') return [{ objects: PRICING_OBJECTS, times: 1, children: [] }];
     const field = isCompositeType(parent) ? this.#schema.getField(parent, name) : undefined;
     const type = field && getNamedType(field.type);
     const writes = parent === this.#schema.getMutationType() ? MUTATION_OBJECTS : 0;

@@ -123,6 +123,7 @@ describe('the price of an operation', () => {
   test.each<[string, Record<string, unknown>, number]>([
     ['{ __typename }', {}, 1],
     ['{ viewer { kind } }', {}, 1],
+    ['query ($d: String!) { a: costOf(document: $d) { requested } b: costOf(document: $d) { limit } }', {}, 2],
     ['{ orders(first: 100) { nodes { id } } }', {}, 3],
     ['{ orders(first: 100) { edges { node { id } } nodes { id } } }', {}, 5],
     ['{ orders { nodes { id } } }', {}, 1],
