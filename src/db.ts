@@ -259,7 +259,8 @@ class SnapshotReader implements Reader {
     // Prisma sends a relation's statement after its parent's: none of them may come behind the commit.
     await Promise.all(this.#loans);
     this.#loans.clear();
-    if (when === 'soon') return this.#database.endSoon(connection);
+    // One that is still at work is kept until it is done: the next to get it would wait behind a stranger's statement.
+    if (when === 'soon' && connection.isQuiet) return this.#database.endSoon(connection);
     // Commits behind whatever is still queued; a failed transaction is ended by it just as well.
     await connection.control('commit').then(
       () => connection.client.release(),

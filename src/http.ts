@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import type { Identity, IdentityRequest } from './auth.ts';
 import type { App } from './context.ts';
 import type { Engine, Exchange } from './graphql/engine.ts';
 import { sendRefusal, type Visit } from './http/answer.ts';
 import { serveBeside, type BesideDeps, type RouteHandlers } from './http/beside.ts';
-import { chargeOf, limitOf } from './http/gate.ts';
+import { chargeOf, identifyAt, limitOf } from './http/gate.ts';
 import { GraphEntrance, type EventStreamHandler } from './http/graph.ts';
 import { createOrigins, type Origins } from './http/origins.ts';
 import { Strangers } from './http/strangers.ts';
@@ -57,7 +58,7 @@ export class HttpServer {
     );
     const gate = { app, origins: this.#origins, strangers: this.#strangers };
     this.#entrance = new GraphEntrance({ ...gate, engine, eventStream: () => this.#eventStream });
-    this.#beside = { ...deps, origins: this.#origins };
+    this.#beside = { ...deps, origins: this.#origins, strangers: this.#strangers };
     this.#visits = new Visits(app);
     this.server = createServer(SERVER_OPTIONS, (request, response) => void this.#serve(request, response));
   }
@@ -68,6 +69,11 @@ export class HttpServer {
       charge: chargeOf(this.#app, this.#strangers, identity, address),
       limit: limitOf(identity.actor, identity.rateLimitPerMinute),
     };
+  }
+
+  /** Who comes in by a WebSocket: guessing is bounded as it is for requests. */
+  identify(request: IdentityRequest, address: string): Promise<Identity> {
+    return identifyAt({ app: this.#app, strangers: this.#strangers }, request, address);
   }
 
   /** True for pages of our own, such as GraphiQL. */

@@ -106,7 +106,8 @@ export function cursorOf(row: Paged): string {
   return Buffer.from(`${row.cursorAt}|${row.id}`).toString('base64url');
 }
 
-const INSTANT = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{1,6})?\+00$/;
+// There is no year 0 for PostgreSQL.
+const INSTANT = /^((?!0000)\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{1,6})?\+00$/;
 
 function readPlace(cursor: string | null | undefined, name: string): Place | null {
   if (cursor === null || cursor === undefined) return null;

@@ -46,6 +46,7 @@ export async function startServer(app: App): Promise<RunningServer> {
     cursorKey: vault,
     clock: app.clock,
     log: app.log,
+    arrive: (request, address) => http.identify(request, address),
     identify: (request) => app.auth.identify(request),
     addressOf: (request) => sourceAddressOf(request, app.config.trustedProxies),
     isOwnOrigin: (origin) => http.isOwnOrigin(origin),

@@ -97,9 +97,16 @@ export class AccessSnapshot {
     this.#feed = feed;
     feed.listen({
       tenants: () => this.cachedTenants(),
-      onStart: (tenantId) => this.#heardFromMs.set(tenantId, this.#nowMs()),
+      onStart: (tenantId) => this.#hear(tenantId),
       onEvent: (event) => this.forget(event),
     });
+  }
+
+  // What happened before this moment is not told. A read that is under way may not know of it either.
+  #hear(tenantId: string): void {
+    this.#heardFromMs.set(tenantId, this.#nowMs());
+    const generation = this.#generations.get(tenantId);
+    if (generation) generation.count += 1;
   }
 
   cachedTenants(): string[] {
@@ -160,7 +167,13 @@ export class AccessSnapshot {
   #known<T>(entries: Lru<string, Loaded<T>>, name: string): T | undefined {
     const entry = entries.get(name);
     if (!entry) return undefined;
-    return this.#isCovered(entry) || entry.readAtMs > this.#nowMs() - UNCOVERED_MS_MAX ? entry.facts : undefined;
+    return this.#isCovered(entry) || this.#isFresh(entry) ? entry.facts : undefined;
+  }
+
+  // Of what was read before we began to hear of the tenant, a change may have come in between that nobody tells of.
+  #isFresh({ tenantId, readAtMs }: Loaded<unknown>): boolean {
+    const heardFromMs = this.#heardFromMs.get(tenantId) ?? Number.NEGATIVE_INFINITY;
+    return readAtMs > this.#nowMs() - UNCOVERED_MS_MAX && readAtMs >= heardFromMs;
   }
 
   // Read after we began to hear of the tenant, and all that happened until just now was heard.

@@ -75,9 +75,15 @@ export class Batch extends pg.Query {
   readonly #asked: Asked[] = [];
   // The statement whose answer comes in.
   #at = 0;
+  #settled = false;
 
   constructor() {
     super('batch');
+  }
+
+  /** All of it was answered, or failed. */
+  get settled(): boolean {
+    return this.#settled;
   }
 
   add(name: string, text: string, values: readonly unknown[]): Promise<Outcome> {
@@ -154,6 +160,7 @@ export class Batch extends pg.Query {
   }
 
   #settle(error: Error | null): void {
+    this.#settled = true;
     this.#asked.forEach((asked, index) => {
       const failure =
         asked.fault ??

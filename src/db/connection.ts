@@ -22,6 +22,7 @@ export class Connection {
   readonly client: pg.PoolClient;
   readonly #onStatement: ((text: string) => void) | undefined;
   #batch: Batch | null = null;
+  #last: Batch | null = null;
 
   constructor(client: pg.PoolClient, onStatement: ((text: string) => void) | undefined) {
     this.client = client;
@@ -52,10 +53,16 @@ export class Connection {
     return (await this.#ask(text, [])).tag;
   }
 
+  /** Nothing that was asked here waits for its answer: answers come in the order of the questions. */
+  get isQuiet(): boolean {
+    return this.#batch === null && (this.#last === null || this.#last.settled);
+  }
+
   /** Sends what waits for the end of this turn, so that somebody else can use the connection behind it. */
   flush(): void {
     if (!this.#batch) return;
     this.client.query(this.#batch);
+    this.#last = this.#batch;
     this.#batch = null;
   }
 

@@ -61,6 +61,7 @@ const FIELDS_MAX = 400;
  * - variables inside of list and object literals (custom scalars do not see them);
  * - directives: a field reached twice under different conditions keeps the union of them;
  * - defaults of variables of our own scalars: they are pasted as JSON;
+ * - variables named as what every object inherits, such as `constructor`: left out, they would have that value; and those with `__`;
  * - underscores in aliases: two fields' resolve information may get the same name; `__proto__` would be no property at all.
  */
 export function isCompilable(
@@ -79,7 +80,7 @@ export function isCompilable(
     ListValue: (node) => (node.values.length > 0 ? refuse() : undefined),
     ObjectValue: (node) => (node.fields.length > 0 ? refuse() : undefined),
     Field: (node) => (node.alias?.value.includes('_') ? refuse() : undefined),
-    Variable: (node) => (node.name.value.startsWith('__') ? refuse() : undefined),
+    Variable: ({ name }) => (name.value.startsWith('__') || name.value in Object.prototype ? refuse() : undefined),
   });
   return (
     good &&

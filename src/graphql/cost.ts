@@ -30,11 +30,17 @@ const SHORT_LIST = 5;
 const MUTATION_OBJECTS = 10;
 /** Introspection reads memory, but a lot of it; how deep it may go is a validation rule. */
 const INTROSPECTION_OBJECTS = 50;
+/** Another document is parsed and validated, which is as much work as a request itself. */
+const PRICING_OBJECTS = 50;
+/** Arguments that say how many there will be. */
+const SIZES: ReadonlySet<string> = new Set(['first', 'last', 'ids']);
 /** More than any list may be asked for; whatever is beyond is refused by its cost. */
 const TIMES_MAX = 1_000_000;
 
+/** A size as an argument gives it; null where it gives none. */
+type Size = number | { readonly variable: string; readonly otherwise: number | null };
 /** How often a selection is repeated: known from the document, or only when the variables are. */
-type Times = number | { readonly variable: string; readonly otherwise: number };
+type Times = number | readonly Size[];
 
 /** The cost of a selection as a tree, made once per document and summed per request. */
 export interface CostNode {
@@ -68,7 +74,11 @@ function objectsOf(node: CostNode, variables: Variables): number {
 
 function timesOf(times: Times, variables: Variables): number {
   if (typeof times === 'number') return times;
-  return countOf(variables[times.variable]) ?? times.otherwise;
+  // Of `first` and `last` one may be null, and it may be either: what is given counts.
+  const given = times
+    .map((size) => (typeof size === 'number' ? size : (countOf(variables[size.variable]) ?? size.otherwise)))
+    .filter((count) => count !== null);
+  return given.length > 0 ? Math.max(...given) : PAGE_SIZE;
 }
 
 /** A page size or the length of a list of ids. */
@@ -118,6 +128,7 @@ class CostPlan {
   #field(parent: GraphQLNamedType, node: FieldNode, pageTimes: Times): CostNode[] {
     const name = node.name.value;
     if (name === '__schema' || name === '__type') return [{ objects: INTROSPECTION_OBJECTS, times: 1, children: [] }];
+    if (name === 'costOf') return [{ objects: PRICING_OBJECTS, times: 1, children: [] }];
     const field = isCompositeType(parent) ? this.#schema.getField(parent, name) : undefined;
     const type = field && getNamedType(field.type);
     const writes = parent === this.#schema.getMutationType() ? MUTATION_OBJECTS : 0;
@@ -146,17 +157,15 @@ class CostPlan {
   }
 
   #sizeOf(node: FieldNode): Times | null {
-    for (const argument of node.arguments ?? []) {
-      const name = argument.name.value;
-      if (name !== 'first' && name !== 'last' && name !== 'ids') continue;
-      if (argument.value.kind === Kind.VARIABLE) {
-        const variable = argument.value.name.value;
-        return { variable, otherwise: this.#defaults.get(variable) ?? PAGE_SIZE };
-      }
-      const count = literalCount(argument.value);
-      if (count !== null) return count;
-    }
-    return null;
+    const sizes = (node.arguments ?? [])
+      .filter(({ name }) => SIZES.has(name.value))
+      .map(({ value }) => (value.kind === Kind.VARIABLE ? this.#variable(value.name.value) : literalCount(value)))
+      .filter((size) => size !== null);
+    return sizes.length > 0 ? sizes : null;
+  }
+
+  #variable(variable: string): Size {
+    return { variable, otherwise: this.#defaults.get(variable) ?? null };
   }
 }
 

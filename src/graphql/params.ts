@@ -10,7 +10,8 @@ export function readParams(body: unknown): OperationParams {
   if (!isAbsent(operationName) && typeof operationName !== 'string') throw invalid('operationName must be text.');
   if (!isAbsent(variables) && !isObject(variables)) throw invalid('variables must be an object.');
   if (!isAbsent(extensions) && !isObject(extensions)) throw invalid('extensions must be an object.');
-  return { query, operationName, variables, extensions };
+  // Empty is as good as none.
+  return { query, operationName: operationName === '' ? null : operationName, variables, extensions };
 }
 
 /** Reads the query string of a GET. @throws GraphQLError INVALID_INPUT */

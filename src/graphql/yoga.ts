@@ -58,6 +58,8 @@ export function createGraphYoga(engine: Engine, config: Config, log: Logger) {
 function entrance(engine: Engine): Plugin<object, YogaContext> {
   return {
     onParams({ params, setParams, setParamsHandler }) {
+      // One of a batch may be anything; Yoga refuses it afterwards.
+      if (typeof params !== 'object' || params === null) return;
       // Yoga insists on a text; a persisted operation is known by its hash.
       if (params.extensions?.['persistedQuery'] && !params.query) setParams({ ...params, query: '' });
       setParamsHandler(async ({ params: read, request, context }) => {

@@ -5,8 +5,9 @@ import type { App } from '../context.ts';
 import type { RouteAnswer, RouteRequest } from '../routes.ts';
 import { send, sendJson, sendRefusal, type Visit } from './answer.ts';
 import { BodyTooLarge, readBody } from './body.ts';
-import { identityRequestOf } from './gate.ts';
+import { identifyAt, identityRequestOf } from './gate.ts';
 import type { Origins } from './origins.ts';
+import type { Strangers } from './strangers.ts';
 
 export type RouteHandler = (request: RouteRequest) => Promise<RouteAnswer>;
 
@@ -22,6 +23,7 @@ export interface RouteHandlers {
 export interface BesideDeps {
   readonly app: App;
   readonly origins: Origins;
+  readonly strangers: Strangers;
   readonly version: string;
   readonly handlers: RouteHandlers;
   /** The database answers and has every migration. */
@@ -167,11 +169,13 @@ async function serveMetrics(deps: BesideDeps, visit: Visit): Promise<void> {
   send(visit, 200, { 'content-type': app.metrics.registry.contentType }, await app.metrics.text());
 }
 
-async function maySeeMetrics({ app, origins }: BesideDeps, visit: Visit): Promise<boolean> {
+async function maySeeMetrics(deps: BesideDeps, visit: Visit): Promise<boolean> {
+  const { app, origins } = deps;
   const given = /^bearer +(\S+)$/i.exec(visit.request.headers.authorization ?? '')?.[1];
   if (given === undefined) return false;
   if (app.config.metricsToken !== null && isSame(given, app.config.metricsToken)) return true;
-  const identity = await app.auth.identify(identityRequestOf(visit.request.headers, origins)).catch(() => null);
+  const request = identityRequestOf(visit.request.headers, origins);
+  const identity = await identifyAt(deps, request, visit.address).catch(() => null);
   return identity !== null && isAtLeast(identity.actor, 'OPERATOR');
 }
 

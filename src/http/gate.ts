@@ -39,12 +39,14 @@ export function chargeOf(
   identity: Identity,
   address: string,
 ): (points: number) => Grant | Promise<Grant> {
-  if (identity.actor.kind === 'ANONYMOUS') return (points) => strangers.charge(address, points);
-  const { tenant, rateLimitPerMinute } = identity;
+  const { actor, rateLimitPerMinute } = identity;
+  if (actor.kind === 'ANONYMOUS') return (points) => strangers.charge(address, points);
+  // The platform's staff at work in a tenant spend their own budget, whose limit they have, and not that tenant's.
+  const tenantId = 'homeTenantId' in actor ? actor.homeTenantId : actor.tenantId;
   const bucket = bucketOf(identity.apiKeyId);
   return (points) =>
-    app.budgets.takeNow(tenant.id, bucket, points, rateLimitPerMinute) ??
-    app.budgets.take(tenant.id, bucket, points, rateLimitPerMinute);
+    app.budgets.takeNow(tenantId, bucket, points, rateLimitPerMinute) ??
+    app.budgets.take(tenantId, bucket, points, rateLimitPerMinute);
 }
 
 function bucketOf(apiKeyId: string | null): string {
@@ -53,6 +55,31 @@ function bucketOf(apiKeyId: string | null): string {
 
 export function limitOf(actor: Actor, rateLimitPerMinute: number): number {
   return actor.kind === 'ANONYMOUS' ? STRANGER_POINTS_PER_MINUTE : rateLimitPerMinute;
+}
+
+/**
+ * Auth.identify for whoever comes from this address: guessing at credentials is bounded, whichever door it knocks at.
+ * @throws RATE_LIMITED after too many wrong ones, and what Auth.identify throws
+ */
+export async function identifyAt(
+  { app, strangers }: Pick<Gate, 'app' | 'strangers'>,
+  request: IdentityRequest,
+  address: string,
+): Promise<Identity> {
+  const credentials = `${request.apiKey ?? ''} ${request.authorization ?? ''}`;
+  const blockedUntil = credentials === ' ' ? null : strangers.blockedUntil(address, credentials);
+  if (blockedUntil)
+    throw new AppError('RATE_LIMITED', 'Too many wrong credentials from your address. Please wait a moment.', {
+      details: { retryAt: blockedUntil.toISOString() },
+    });
+  try {
+    const identity = await app.auth.identify(request);
+    strangers.noteKnown(credentials);
+    return identity;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'UNAUTHENTICATED') strangers.noteFailure(address);
+    throw error;
+  }
 }
 
 /** A request of the graph that was let in. */
@@ -69,15 +96,8 @@ export async function enter(gate: Gate, visit: Visit): Promise<Entered | null> {
   const { app, origins, strangers } = gate;
   const request = identityRequestOf(visit.request.headers, origins);
   const { address } = visit;
-  const credentials = `${request.apiKey ?? ''} ${request.authorization ?? ''}`;
   try {
-    const blockedUntil = credentials === ' ' ? null : strangers.blockedUntil(address, credentials);
-    if (blockedUntil)
-      throw new AppError('RATE_LIMITED', 'Too many wrong credentials from your address. Please wait a moment.', {
-        details: { retryAt: blockedUntil.toISOString() },
-      });
-    const identity = await app.auth.identify(request);
-    strangers.noteKnown(credentials);
+    const identity = await identifyAt(gate, request, address);
     visit.facts.tenantId = identity.tenant.id;
     return {
       exchange: {
@@ -93,23 +113,16 @@ export async function enter(gate: Gate, visit: Visit): Promise<Entered | null> {
       asker: { identity, request, address },
     };
   } catch (error) {
-    await refuse(gate, visit, request, error, address);
+    await refuse(gate, visit, request, error);
     return null;
   }
 }
 
-async function refuse(
-  gate: Gate,
-  visit: Visit,
-  request: IdentityRequest,
-  error: unknown,
-  address: string,
-): Promise<void> {
+async function refuse(gate: Gate, visit: Visit, request: IdentityRequest, error: unknown): Promise<void> {
   const known = error instanceof AppError ? error : null;
   if (!known || known.code === 'INTERNAL')
     gate.app.log.error({ requestId: visit.requestId, err: error }, 'Identification failed');
   const code: ErrorCode = known?.code ?? 'INTERNAL';
-  if (code === 'UNAUTHENTICATED') gate.strangers.noteFailure(address);
   const { origin } = request;
   const readable = origin !== null && code !== 'FORBIDDEN' && (await gate.origins.isListed(origin).catch(() => false));
   const retryAt = known?.details?.['retryAt'];

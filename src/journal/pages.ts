@@ -40,7 +40,9 @@ export class Pages {
   ): Promise<readonly JournalEvent[]> {
     const whole = start + BigInt(PAGE_SIZE) <= bound;
     // A page that still grows is shared only by those who want it up to the same place.
-    const key = whole ? `${stream.tenantId}:${start}` : `${stream.tenantId}:${start}:${bound}`;
+    const key = whole
+      ? `${stream.tenantId}:${stream.epoch}:${start}`
+      : `${stream.tenantId}:${stream.epoch}:${start}:${bound}`;
     const known = this.#pages.get(key);
     if (known) return known;
     const reading = this.#read(stream, start, platformPosition);

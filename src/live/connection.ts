@@ -19,7 +19,7 @@ const RECHECK_AFTER_MS = [50, 200, 1_000, 3_000];
 /** Whoever is connected, with what they may do now. Transports differ only in how bytes go out. */
 export class Connection {
   readonly transport: Transport;
-  readonly asker: Asker;
+  #asker: Asker;
   readonly members = new Set<Member>();
   readonly #deps: LiveDeps;
   readonly #limits: LiveLimits;
@@ -31,7 +31,12 @@ export class Connection {
     this.#deps = deps;
     this.#limits = limits;
     this.transport = transport;
-    this.asker = asker;
+    this.#asker = asker;
+  }
+
+  /** As last looked at: limits and names may have changed, rights have not. */
+  get asker(): Asker {
+    return this.#asker;
   }
 
   get identity(): Identity {
@@ -111,9 +116,11 @@ export class Connection {
   async #refusal(): Promise<EndingCode | null> {
     for (const delayMs of [...RECHECK_AFTER_MS, null]) {
       try {
-        const now = await this.#deps.identify(this.asker.request, this.asker.address);
+        const now = await this.#deps.identify(this.asker.request);
         // Other rights than before: results were shared under the old ones, so a new connection must be made.
-        return sameRights(now, this.identity) ? null : 'UNAUTHENTICATED';
+        if (!sameRights(now, this.identity)) return 'UNAUTHENTICATED';
+        this.#asker = { ...this.#asker, identity: now };
+        return null;
       } catch (error) {
         if (error instanceof AppError && ENDING_CODES.has(error.code)) return error.code as EndingCode;
         if (delayMs !== null) await new Promise((resolve) => setTimeout(resolve, delayMs));

@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 import type { LiveDeps, LiveLimits } from './contract.ts';
 
 const SWEEP_MS = 500;
-/** Keys have no expiry in the identity, so that who came with a key is asked about now and then. */
+/** Keys have no expiry in the identity, so that who came with a key, alone or beside a token, is asked about now and then. */
 const KEY_RECHECK_SWEEPS = 60;
 /** A connection that took nothing of what waits for it in so many sweeps is dead. */
 const STALLED_SWEEPS = 60;
@@ -46,6 +46,8 @@ export class Connections implements JournalListener {
       else this.#byTenant.set(tenantId, new Set([connection]));
     }
     this.#deps.metrics.connectionsOpen(1, connection.transport.name);
+    // What changed between the look at the credentials and this moment was told before anybody listened for this connection.
+    connection.recheck((work) => this.#rechecks.run(work));
   }
 
   delete(connection: Connection): void {
@@ -88,7 +90,7 @@ export class Connections implements JournalListener {
     let buffered = 0;
     for (const [connection, pace] of this.#all) {
       if (connection.isExpired(nowMs)) connection.end('TOKEN_EXPIRED');
-      else if (checkKeys && !('sessionId' in connection.identity.actor))
+      else if (checkKeys && connection.identity.apiKeyId !== null)
         connection.recheck((work) => this.#rechecks.run(work));
       buffered += this.#watchPace(connection, pace);
     }

@@ -101,8 +101,10 @@ export interface LiveDeps {
   readonly cursorKey: CursorKey;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Auth.identify: asked at the beginning and again whenever something about the asker changed. */
-  readonly identify: (request: IdentityRequest, address: string) => Promise<Identity>;
+  /** Asked once, when somebody comes: what their address may try is bounded. */
+  readonly arrive: (request: IdentityRequest, address: string) => Promise<Identity>;
+  /** Auth.identify: asked again whenever something about the asker changed. */
+  readonly identify: (request: IdentityRequest) => Promise<Identity>;
   /** Who is at the other end of a connection. */
   readonly addressOf: (request: IncomingMessage) => string;
   /** Our own pages may ask like programs do. */

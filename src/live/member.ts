@@ -86,7 +86,8 @@ export class Member {
   async #pump(): Promise<void> {
     this.#pumping = true;
     try {
-      while (!this.#stopped && !(await this.#step()));
+      // Asked anew each time: who went live may have fallen back before this turn came.
+      while (!this.#stopped && !this.#live) await this.#step();
     } catch (error) {
       this.fail(error);
     } finally {
@@ -94,28 +95,26 @@ export class Member {
     }
   }
 
-  /** @returns whether it is live now. */
-  async #step(): Promise<boolean> {
+  async #step(): Promise<void> {
     const { connection } = this.#options;
     await connection.cleared();
     await connection.transport.drained();
-    if (this.#stopped || connection.suspended) return false;
+    if (this.#stopped || connection.suspended) return;
     const { feed } = this.group;
     // No wait lies between this comparison and going live, so that no event can come between them.
     if (feed.position <= this.#covered) {
       this.#live = true;
       this.group.goLive(this);
-      return true;
+      return;
     }
     for (const event of await feed.read(this.#covered, SCAN_SIZE)) {
       if (isAbout(this.group.filter, event)) {
         const payload = await this.group.pastResultFor(event);
-        if (this.#stopped || connection.suspended) return false;
+        if (this.#stopped || connection.suspended) return;
         this.#options.sink.next(payload);
         this.#options.onSent(1);
       }
       this.#covered = event.position;
     }
-    return false;
   }
 }

@@ -165,7 +165,7 @@ export class WebSockets {
     const request = identityRequest(extra.request, connectionParams ?? {}, deps.isOwnOrigin);
     const address = deps.addressOf(extra.request);
     try {
-      const identity = await this.#arrivals.run(() => deps.identify(request, address));
+      const identity = await this.#arrivals.run(() => deps.arrive(request, address));
       if (extra.transport.isClosed) return false;
       extra.connection = new Connection(deps, limits, extra.transport, { identity, request, address });
       connections.add(extra.connection);
@@ -177,7 +177,9 @@ export class WebSockets {
     }
   }
 
-  async #prepare(extra: Extra, id: string, params: GraphqlParams): Promise<Work> {
+  async #prepare(extra: Extra, id: string, sent: GraphqlParams): Promise<Work> {
+    // Empty is as good as none. To graphql-ws it would be a name, which it looks for after the operation has run.
+    const params = sent.operationName === '' ? { ...sent, operationName: null } : sent;
     const { deps, hub, limits } = this.#parts;
     const connection = extra.connection!;
     if (extra.operations >= limits.subscriptionsPerConnectionMax)
@@ -189,6 +191,10 @@ export class WebSockets {
       counted = false;
     };
     try {
+      // A peer that was told to go may go on sending until it answers the close: nothing is done for it any more.
+      await connection.cleared();
+      if (!connection.mayReceive(deps.clock.now().getTime()))
+        throw new AppError('UNAUTHENTICATED', 'The connection has ended.');
       const prepared = await deps.engine.prepare(params, connection.asker);
       if ('errors' in prepared) throw new Refusal(prepared.errors);
       const parsed = { document: prepared.document, operationName: params.operationName ?? null };

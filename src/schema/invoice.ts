@@ -1,3 +1,4 @@
+import { authorize } from '../access.ts';
 import { InvoiceKind } from '../generated/prisma/enums.ts';
 import { encodeGlobalId } from '../global-id.ts';
 import type { InvoiceRow } from '../loaders.ts';
@@ -22,7 +23,10 @@ export const Invoice = builder.objectRef<InvoiceRow>('Invoice').implement({
     kind: t.expose('kind', { type: InvoiceKindType }),
     order: t.field({
       type: Order,
-      resolve: async (invoice, _args, ctx) => (await ctx.loaders.order.load(invoice.orderId))!,
+      resolve: async (invoice, _args, ctx) => {
+        authorize(ctx, 'order.read');
+        return (await ctx.loaders.order.load(invoice.orderId))!;
+      },
     }),
     issuedAt: t.expose('issuedAt', { type: 'DateTime' }),
     total: t.field({ type: Money, resolve: (invoice) => money(invoice.totalMinor, invoice.currencyCode) }),

@@ -1,3 +1,4 @@
+import { authorize } from '../access.ts';
 import { amountDueMinor } from '../domain/order.ts';
 import { OrderStatus, OrderType } from '../generated/prisma/enums.ts';
 import type { OrderModel } from '../generated/prisma/models.ts';
@@ -96,7 +97,10 @@ Order.implement({
     payments: t.field({
       type: [Payment],
       description: 'Oldest first.',
-      resolve: (order, _args, ctx): Promise<PaymentRow[]> => ctx.loaders.paymentsOfOrder.load(order.id),
+      resolve: (order, _args, ctx): Promise<PaymentRow[]> => {
+        authorize(ctx, 'payment.read');
+        return ctx.loaders.paymentsOfOrder.load(order.id);
+      },
     }),
     creditNotes: t.field({
       type: [Invoice],
@@ -111,6 +115,7 @@ Order.implement({
       nullable: true,
       description: 'Made when the order is paid.',
       resolve: async (order, _args, ctx): Promise<InvoiceRow | null> => {
+        authorize(ctx, 'invoice.read');
         const invoices = await ctx.loaders.invoicesOfOrder.load(order.id);
         return invoices.find((invoice) => invoice.kind === 'INVOICE') ?? null;
       },

@@ -41,7 +41,10 @@ Payment.implement({
     id: t.id({ resolve: (payment) => encodeGlobalId('Payment', payment.id) }),
     order: t.field({
       type: Order,
-      resolve: async (payment, _args, ctx) => (await ctx.loaders.order.load(payment.orderId))!,
+      resolve: async (payment, _args, ctx) => {
+        authorize(ctx, 'order.read');
+        return (await ctx.loaders.order.load(payment.orderId))!;
+      },
     }),
     gateway: t.expose('gateway', { type: PaymentGatewayType }),
     method: t.exposeString('method', { nullable: true, description: "The gateway's name of the method." }),

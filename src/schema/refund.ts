@@ -1,3 +1,4 @@
+import { authorize } from '../access.ts';
 import { RefundStatus, RefundTarget } from '../generated/prisma/enums.ts';
 import type { RefundModel } from '../generated/prisma/models.ts';
 import { encodeGlobalId } from '../global-id.ts';
@@ -44,7 +45,10 @@ export const Refund = builder.objectRef<RefundModel>('Refund').implement({
       type: Invoice,
       nullable: true,
       description: 'What takes the sale back on paper; made when the refund is done.',
-      resolve: (refund, _args, ctx) => (refund.creditNoteId ? ctx.loaders.invoice.load(refund.creditNoteId) : null),
+      resolve: (refund, _args, ctx) => {
+        authorize(ctx, 'invoice.read');
+        return refund.creditNoteId ? ctx.loaders.invoice.load(refund.creditNoteId) : null;
+      },
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
     completedAt: t.expose('completedAt', { type: 'DateTime', nullable: true }),

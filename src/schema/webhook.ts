@@ -1,3 +1,4 @@
+import { authorize } from '../access.ts';
 import { WebhookVerdict } from '../generated/prisma/enums.ts';
 import { encodeGlobalId } from '../global-id.ts';
 import type { WebhookDeliveryRow } from '../loaders.ts';
@@ -35,7 +36,10 @@ const WebhookDelivery = builder.objectRef<WebhookDeliveryRow>('WebhookDelivery')
     payment: t.field({
       type: Payment,
       nullable: true,
-      resolve: (delivery, _args, ctx) => (delivery.paymentId ? ctx.loaders.payment.load(delivery.paymentId) : null),
+      resolve: (delivery, _args, ctx) => {
+        authorize(ctx, 'payment.read');
+        return delivery.paymentId ? ctx.loaders.payment.load(delivery.paymentId) : null;
+      },
     }),
   }),
 });

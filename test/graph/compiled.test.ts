@@ -226,6 +226,8 @@ describe('every corner of execution is the same compiled', () => {
     ['variables in literals', 'query ($size: Int) { echo(filter: { size: $size }) }'],
     ['directives', 'query ($yes: Boolean!) { sync @include(if: $yes) }'],
     ['aliases that look like paths', '{ box_id: sync }'],
+    ['variables that every object has', 'query ($constructor: Int) { echo(number: $constructor) }'],
+    ['variables that are no property', 'query ($__proto__: Int) { echo(number: $__proto__) }'],
     ['aliases that are no property', '{ __proto__: sync }'],
     ['mutations and subscriptions', 'query Q($filter: Filter = { size: 1 }) { echo(filter: $filter) }'],
   ])('%s are left to the standard executor', (_what, text) => {

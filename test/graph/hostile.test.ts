@@ -116,6 +116,18 @@ describe.each(['thin', 'yoga'])('by the %s entrance', (name) => {
     expect([six.status, six.codes]).toEqual([413, ['QUERY_TOO_COSTLY']]);
   });
 
+  test.each([null, 1, 'text', [], { query: 1 }])(
+    '%j among a batch is refused, and the others are answered',
+    async (odd) => {
+      const { status, body } = await post(at(), [odd, { query: '{ __typename }' }], portal);
+      expect([status, body[0].errors[0].extensions.code, body[1].data]).toEqual([
+        200,
+        'INVALID_INPUT',
+        { __typename: 'Query' },
+      ]);
+    },
+  );
+
   test('a body beyond 256 KiB is refused, announced or not', async () => {
     const query = `{ __typename } # ${'x'.repeat(300 * 1024)}`;
     const announced = await post(at(), { query }, portal);

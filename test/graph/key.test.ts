@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { encodeGlobalId, idOf } from '../../src/global-id.ts';
 import { importKey } from '../../src/resolvers/key.ts';
 import {
   ask,
@@ -69,6 +72,28 @@ describe('a new key', () => {
     expect((await create({ mode: 'LIVE', scopes: [] }, { key: secret })).userErrors).toMatchObject([
       { code: 'FORBIDDEN' },
     ]);
+  });
+
+  it('reads by way of others nothing that it may not read itself', async () => {
+    const { id: customerId } = await world.person(alpha.id, 'CUSTOMER');
+    const items = [{ description: [{ locale: 'en', text: 'A thing' }], quantity: 1, unitPrice: '10.00' }];
+    const customer = encodeGlobalId('User', customerId);
+    const input = { type: 'MANUAL_INVOICE', customerId: customer, items };
+    const { order } = await mutate(world.app, admin, 'createOrder', input, 'order { id }');
+    const paymentId = randomUUID();
+    await world.owner.query(
+      `insert into payments (tenant_id, id, order_id, customer_id, gateway, method_id, method_kind, status, amount_minor, currency_code, created_at)
+       values ($1, $2, $3, $4, 'FAWATERK', 'x', 'REDIRECT', 'FAILED', 1000, 'EGP', now())`,
+      [alpha.id, paymentId, idOf('Order', order.id), customerId],
+    );
+    const codes = async (scopes: string[], text: string) =>
+      (await ask(world.app, { key: (await create({ mode: 'TEST', scopes })).secret }, text)).codes;
+    const [ofOrder, payment] = [`order(id: "${order.id}")`, `payment(id: "${encodeGlobalId('Payment', paymentId)}")`];
+    expect(await codes(['orders:read'], `{ ${ofOrder} { payments { id } } }`)).toEqual(['FORBIDDEN']);
+    expect(await codes(['orders:read'], `{ ${ofOrder} { invoice { number } } }`)).toEqual(['FORBIDDEN']);
+    expect(await codes(['payments:read'], `{ ${payment} { order { customer { email } } } }`)).toEqual(['FORBIDDEN']);
+    const all = ['orders:read', 'payments:read', 'invoices:read'];
+    expect(await codes(all, `{ ${ofOrder} { invoice { id } payments { order { id } } } }`)).toEqual([]);
   });
 
   it('may end by itself, but not in the past', async () => {

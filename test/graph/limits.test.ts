@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { PLATFORM_TENANT_ID } from '../../src/auth/platform.ts';
 import { createBudgets, type Budgets } from '../../src/budgets.ts';
 import { costOfDocument, prepareDocument } from '../../src/graphql/documents.ts';
 import { pointsOf } from '../../src/graphql/cost.ts';
@@ -122,6 +123,7 @@ describe('the price of an operation', () => {
   test.each<[string, Record<string, unknown>, number]>([
     ['{ __typename }', {}, 1],
     ['{ viewer { kind } }', {}, 1],
+    ['query ($d: String!) { a: costOf(document: $d) { requested } b: costOf(document: $d) { limit } }', {}, 2],
     ['{ orders(first: 100) { nodes { id } } }', {}, 3],
     ['{ orders(first: 100) { edges { node { id } } nodes { id } } }', {}, 5],
     ['{ orders { nodes { id } } }', {}, 1],
@@ -129,6 +131,11 @@ describe('the price of an operation', () => {
     ['query ($n: Int = 50) { orders(first: $n) { nodes { id payments { id } } } }', {}, 7],
     ['query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: Array(100).fill('x') }, 2],
     ['{ orders(last: 100) { nodes { ...O } } } fragment O on Order { payments { id } }', {}, 13],
+    ['query ($n: Int) { orders(first: $n, last: 100) { nodes { id payments { id } } } }', {}, 13],
+    ['query ($n: Int) { orders(last: 100, first: $n) { nodes { id payments { id } } } }', { n: null }, 13],
+    ['query ($n: Int, $m: Int) { orders(first: $n, last: $m) { nodes { id payments { id } } } }', { m: 100 }, 13],
+    ['query ($n: Int) { orders(first: $n) { nodes { id payments { id } } } }', {}, 3],
+    ['query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: [] }, 1],
     ['{ orders(first: 2000000000) { nodes { id } } }', {}, 20_001],
   ])('%s %j costs %i', (text, variables, points) => {
     expect(price(text, variables)).toBe(points);
@@ -197,6 +204,21 @@ describe.each(['thin', 'yoga'])('over HTTP by the %s entrance', (entrance) => {
     } finally {
       await peer.close();
     }
+  });
+
+  test("the platform's staff at work in a tenant spend their own budget, and none of the tenant's", async () => {
+    const tenant = await world.tenant(`entered-${entrance}`);
+    const people = await signIn(
+      world.app,
+      { key: tenant.portalKey },
+      (await world.person(tenant.id, 'OPERATOR')).email,
+    );
+    const staff = await signIn(world.app, {}, (await world.person(PLATFORM_TENANT_ID, 'PLATFORM_ADMIN')).email);
+    world.advance(60_000);
+    const remaining = async (headers: Record<string, string>) => (await ask(headers)).body.data?.rateLimit.remaining;
+    const operator = { authorization: `Bearer ${people.accessToken}` };
+    const admin = { authorization: `Bearer ${staff.accessToken}`, 'x-tenant': `entered-${entrance}` };
+    expect([await remaining(operator), await remaining(admin), await remaining(operator)]).toEqual([59, 59, 58]);
   });
 
   test('dear operations take more of the budget than cheap ones', async () => {

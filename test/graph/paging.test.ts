@@ -30,6 +30,7 @@ test.each([
   ['no place', Buffer.from('2026-11-01|x').toString('base64url')],
   ['a day that is none', Buffer.from(`2026-02-30 10:00:00+00|${ROWS[0]!.id}`).toString('base64url')],
   ['an hour that is none', Buffer.from(`2026-02-01 25:00:00+00|${ROWS[0]!.id}`).toString('base64url')],
+  ['a year that is none', Buffer.from(`0000-02-01 10:00:00+00|${ROWS[0]!.id}`).toString('base64url')],
   ['SQL', Buffer.from(`2026-02-01 10:00:00+00'; drop table orders|${ROWS[0]!.id}`).toString('base64url')],
   ['more', Buffer.from(`2026-02-01 10:00:00+00|${ROWS[0]!.id}|more`).toString('base64url')],
   ['a megabyte', 'x'.repeat(1_000_000)],

@@ -57,6 +57,19 @@ describe('the snapshot a request reads through', () => {
     await db.close();
   });
 
+  test('a slow statement that nobody waits for any more holds up nobody else', async () => {
+    const { db } = world.app;
+    await Promise.all([db.lookUp('select pg_sleep(0.1)', []), db.lookUp('select pg_sleep(0.1)', [])]);
+    const reader = db.reader(scope());
+    const order: string[] = [];
+    const slow = reader.query('select pg_sleep(2)').then(() => order.push('slow'));
+    await new Promise((resolve) => setImmediate(resolve));
+    reader.end();
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all([slow, db.lookUp('select 1 as one', []).then(() => order.push('quick'))]);
+    expect(order).toEqual(['quick', 'slow']);
+  });
+
   test('what is told of the streams is as old as the first thing that was read', async () => {
     const reader = world.app.db.reader(scope());
     await reader.query('select 1 as one');

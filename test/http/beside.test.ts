@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
+import { FAILURES_PER_MINUTE } from '../../src/http/strangers.ts';
 import { createWorld, signIn, type World } from '../auth/world.ts';
 import { get, hear, post, serve, type Served } from '../http/world.ts';
 
@@ -191,6 +192,22 @@ describe('metrics', () => {
     const page = await text();
     expect(page).toContain('db_pool_connections{state="total"}');
     expect(page).not.toMatch(/NameOfTheCaller|a-gateway-of-the-caller|beside/);
+  });
+
+  test('guessing at credentials there stops asking the database, as it does at the graph', async () => {
+    const production = await serve(world.app, { environment: 'production' });
+    const guess = async (index: number) => {
+      const headers = { authorization: 'Bearer a.b.c', 'x-api-key': `pk_live_guess_${index}_${'x'.repeat(20)}` };
+      await get(production, '/metrics', headers);
+    };
+    try {
+      const asked = vi.spyOn(world.app.auth, 'identify');
+      for (let index = 0; index < 2 * FAILURES_PER_MINUTE + 10; index += 1) await guess(index);
+      expect(asked.mock.calls.length).toBeLessThanOrEqual(2 * FAILURES_PER_MINUTE);
+      asked.mockRestore();
+    } finally {
+      await production.close();
+    }
   });
 
   test('in production they need the metrics token or an operator', async () => {

@@ -58,7 +58,8 @@ export async function proveFields(world: TestApp, population: Population): Promi
       for (const transport of TRANSPORTS) {
         probes += 1;
         const answer = await send(world, as, transport, one);
-        const found = leakOf(answer, one, population);
+        const isTheirs = who === 'the platform at home' && one.field.name === 'tenants';
+        const found = isTheirs ? null : leakOf(answer, one, population);
         if (found) leaks.push(`${one.label} as ${who} over ${transport}: ${found}`);
       }
     }
@@ -127,6 +128,7 @@ function casesOf(kind: Case['kind'], field: GraphQLField<unknown, unknown>, popu
 
 // Order and invoice numbers exist in every tenant, so a stranger's own object may answer: what counts is whether anything of A is in it.
 function leakOf(answer: string, one: Case, population: Population): string | null {
+  if (answer.includes('RATE_LIMITED')) return 'was refused unasked, and proves nothing';
   const canary = CANARIES.find((word) => answer.includes(word));
   if (canary) return `shows ${canary}`;
   const sent = JSON.stringify(one.args);

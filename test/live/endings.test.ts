@@ -1,6 +1,9 @@
+import { EventEmitter } from 'node:events';
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 
+import { FAILURES_PER_MINUTE } from '../../src/http/strangers.ts';
 import { orderGlobalId, Stage, type Person } from './stage.ts';
 import { openSubscriptions, Tape, WATCH_ORDERS } from './tape.ts';
 import { until, World } from './world.ts';
@@ -40,6 +43,27 @@ async function watch(connection: Record<string, unknown>, variables = {}) {
     return { ...(JSON.parse(closings[0]!.reason) as { code: string; cursor?: string }), closeCode: closings[0]!.code };
   };
   return { tape, closing };
+}
+
+/** A socket that was let in, and the code with which it is closed. */
+async function opened(payload: Record<string, unknown>) {
+  const socket = new WebSocket(stage.wsUrl, 'graphql-transport-ws');
+  const closed = new Promise<number>((resolve) => socket.once('close', resolve));
+  await new Promise((resolve) => socket.once('open', resolve));
+  const acknowledged = new Promise((resolve) => socket.once('message', resolve));
+  socket.send(JSON.stringify({ type: 'connection_init', payload }));
+  await acknowledged;
+  return { socket, closed };
+}
+
+/** A client that hears the server's close and does not answer it. */
+async function deafSocket(payload: Record<string, unknown>) {
+  const { socket, closed } = await opened(payload);
+  socket.on('error', () => undefined);
+  const { _receiver: receiver } = socket as unknown as { _receiver: EventEmitter };
+  let told = false;
+  receiver.removeAllListeners('conclude').on('conclude', () => (told = true));
+  return { send: (message: object) => socket.send(JSON.stringify(message)), closed, toldToGo: () => told };
 }
 
 /** Subscribes from the cursor and gives what comes, so far as it is awaited. */
@@ -103,6 +127,32 @@ test('an ended session closes its sockets and leaves those of other sessions alo
   second.tape.stop();
 });
 
+test('a session that ends in the moment its socket opens is closed, also where the tenant was not followed before', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const gone = await stage.person(await world.tenant());
+    const { closed } = await opened(bearer(gone));
+    await world.admin('update sessions set revoked_at = now() where id = $1', [gone.sessionId]);
+    await world.write(gone.tenantId, 'session.revoked', { v: 1, userId: gone.userId }, gone.sessionId);
+    stage.running.app.journal.wake();
+    expect(await closed).toBe(4401);
+  }
+});
+
+test('nothing is done any more for a session that ended, though its client does not answer the close', async () => {
+  const gone = await stage.person(tenantId);
+  const socket = await deafSocket(bearer(gone));
+  await world.admin('update sessions set revoked_at = now() where id = $1', [gone.sessionId]);
+  await world.write(tenantId, 'session.revoked', { v: 1, userId: gone.userId }, gone.sessionId);
+  stage.running.app.journal.wake();
+  await until(() => socket.toldToGo()).toBe(true);
+  const query =
+    'mutation { createOrder(input: { type: PRODUCT, items: [{ quantity: 1, unitPrice: "1.00", description: [{ locale: "en", text: "late" }] }] }) { order { id } userErrors { code } } }';
+  socket.send({ id: 'late', type: 'subscribe', payload: { query } });
+  await socket.closed;
+  const orders = await world.admin('select id from orders where customer_id = $1', [gone.userId]);
+  expect(orders).toEqual([]);
+});
+
 test('a change that takes nothing away interrupts nobody: what came meanwhile is delivered', async () => {
   const customer = await stage.person(tenantId);
   const orderId = await stage.order(customer);
@@ -114,6 +164,24 @@ test('a change that takes nothing away interrupts nobody: what came meanwhile is
   await stage.move(customer, orderId, 'REFUNDED');
   await until(() => tape.statuses).toEqual(['ISSUED', 'PAID', 'REFUNDED']);
   tape.stop();
+});
+
+test('a lowered limit counts on sockets that are open already', async () => {
+  const customer = await stage.person(await world.tenant());
+  const client = stage.socketClient(bearer(customer));
+  const limit = async () => {
+    for await (const { data } of client.iterate<{ rateLimit: { limit: number } }>({ query: '{ rateLimit { limit } }' }))
+      return data?.rateLimit.limit;
+    return null;
+  };
+  const holding = await Tape.begun(stage, client, WATCH_ORDERS);
+  expect(await limit()).toBe(60);
+  await world.admin('update portal_configs set rate_limit_per_minute = 50 where tenant_id = $1', [customer.tenantId]);
+  await world.write(customer.tenantId, 'tenant.changed', { v: 1 }, customer.tenantId);
+  stage.running.app.journal.wake();
+  // Each question costs one of the few points.
+  await expect.poll(limit, { timeout: 20_000, interval: 500 }).toBe(50);
+  holding.stop();
 });
 
 test('a tenant that is switched off closes all its sockets with 4403', async () => {
@@ -210,6 +278,30 @@ test('a socket that does not introduce itself is closed, as is one with a wrong 
   expect(
     await close(stage.wsUrl, 'graphql-transport-ws', { type: 'subscribe', id: '1', payload: { query: WATCH_ORDERS } }),
   ).toBe(4401);
+});
+
+test('guessing at keys over sockets is bounded as it is over HTTP, and a known key still gets in', async () => {
+  const { key } = await stage.secretKey(tenantId, ['orders:read']);
+  const knock = async (apiKey: string) => {
+    const socket = new WebSocket(stage.wsUrl, 'graphql-transport-ws');
+    const answer = new Promise<string>((resolve) => {
+      socket.once('message', () => resolve('in'));
+      socket.once('close', (_code: number, reason: Buffer) => resolve(String(reason)));
+    });
+    socket.once('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { apiKey } })));
+    const heard = await answer;
+    socket.close();
+    return heard;
+  };
+  expect(await knock(key)).toBe('in');
+  const answers: string[] = [];
+  for (let index = 0; index < 2 * FAILURES_PER_MINUTE + 2 && answers.at(-1) !== '{"code":"RATE_LIMITED"}'; index += 1)
+    answers.push(await knock(`pk_live_guess_${index}_${'x'.repeat(20)}`));
+  expect(answers[0]).toBe('{"code":"UNAUTHENTICATED"}');
+  expect(answers.at(-1)).toBe('{"code":"RATE_LIMITED"}');
+  expect(await knock(key)).toBe('in');
+  // The next minute.
+  stage.clock.shiftMs += 60_000;
 });
 
 test('a foreign origin is refused before anything is executed, a listed one is let in', async () => {

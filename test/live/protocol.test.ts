@@ -37,6 +37,16 @@ test('a query and a mutation over the socket get the same answers as over HTTP',
   expect(mutation).toMatchObject({ data: { issueOrder: { order: null, userErrors: [{ code: 'FORBIDDEN' }] } } });
 });
 
+test('an empty operation name is none, over the socket as over HTTP', async () => {
+  const answers: unknown[] = [];
+  const payload = { query: '{ viewer { kind } }', operationName: '' };
+  for await (const answer of client().iterate(payload)) answers.push(answer);
+  expect(answers).toMatchObject([{ data: { viewer: { kind: 'CUSTOMER' } } }]);
+  const tape = await Tape.begun(stage, client(), WATCH_ORDERS, {}, '');
+  tape.stop();
+  await until(() => openSubscriptions(stage)).toBe(0);
+});
+
 test('errors before execution come as an error message with codes, and leave the socket open', async () => {
   const socket = client();
   const wrong = new Tape(socket, 'subscription { nothing }');

@@ -76,6 +76,7 @@ export class Stage {
       cursorKey: app.vault,
       clock,
       log: app.log,
+      arrive: (request, address) => http.identify(request, address),
       identify: (request) => app.auth.identify(request),
       addressOf: (request) => request.socket.remoteAddress ?? '',
       isOwnOrigin: () => false,

@@ -21,7 +21,7 @@ type Result = ExecutionResult<Data, { cursor?: string }>;
 /** What both stock clients have in common. */
 interface StockClient {
   subscribe<T>(
-    payload: { query: string; variables?: Record<string, unknown> },
+    payload: { query: string; variables?: Record<string, unknown>; operationName?: string },
     sink: { next(value: ExecutionResult<T, unknown>): void; error(error: unknown): void; complete(): void },
   ): () => void;
 }
@@ -33,9 +33,9 @@ export class Tape {
   isComplete = false;
   readonly stop: () => void;
 
-  constructor(client: StockClient, query: string, variables: Record<string, unknown> = {}) {
+  constructor(client: StockClient, query: string, variables: Record<string, unknown> = {}, operationName?: string) {
     this.stop = client.subscribe<Data>(
-      { query, variables },
+      { query, variables, ...(operationName !== undefined && { operationName }) },
       {
         next: (result) => this.results.push(result as Result),
         error: (error) => (this.error = error),
@@ -50,9 +50,10 @@ export class Tape {
     client: StockClient,
     query: string,
     variables: Record<string, unknown> = {},
+    operationName?: string,
   ): Promise<Tape> {
     const before = await openSubscriptions(stage);
-    const tape = new Tape(client, query, variables);
+    const tape = new Tape(client, query, variables, operationName);
     await until(() => openSubscriptions(stage)).toBe(before + 1);
     return tape;
   }
