@@ -29,7 +29,11 @@ export function resultTypeOf(accept: string | undefined): ResultType | null {
   return null;
 }
 
-/** True where the client asks for an event stream. */
+/** True where the client asks for an event stream before any other answer that we can give: many name all they could read. */
 export function wantsEventStream(accept: string | undefined): boolean {
-  return accept !== undefined && accept.includes('text/event-stream');
+  if (!accept?.includes(EVENT_STREAM_TYPE)) return false;
+  const names = accept.split(',', 10).map((part) => part.split(';')[0]!.trim().toLowerCase());
+  return names.find((name) => name === EVENT_STREAM_TYPE || KNOWN.has(name)) === EVENT_STREAM_TYPE;
 }
+
+const EVENT_STREAM_TYPE = 'text/event-stream';

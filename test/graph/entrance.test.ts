@@ -218,3 +218,16 @@ test('one line is logged per request: who, what, how long, and nothing that was 
     await served.close();
   }
 });
+
+test.each([
+  [
+    'application/graphql-response+json, application/json, text/event-stream, multipart/mixed',
+    'application/graphql-response+json',
+  ],
+  ['application/json, text/event-stream', 'application/json'],
+])('of the answers a client could read (%s) it gets the first that we can give', async (accept, type) => {
+  for (const served of [thin, yoga]) {
+    const answer = await post(served, { query: '{ __typename }' }, { ...headers, accept });
+    expect(String(answer.headers.get('content-type')).split(';')[0]).toBe(type);
+  }
+});

@@ -509,6 +509,35 @@ describe('the application login', () => {
     expect(await count()).toEqual(before);
   });
 
+  test("yesterday's budgets and old counts of refused deliveries are forgotten, today's limit on", async () => {
+    await world.owner(
+      "insert into rate_budgets (tenant_id, bucket, window_start, used) values ($1, 'yesterday', now() - interval '25 hours', 5), ($1, 'today', now(), 5)",
+      [tenantId],
+    );
+    await world.owner(
+      "insert into webhook_rejections (tenant_id, minute, kept, counted) values ($1, now() - interval '91 days', 1, 1), ($1, now() - interval '89 days', 1, 1)",
+      [tenantId],
+    );
+    await world.app.db.lookUp('select * from forget_old($1)', [new Date()]);
+    expect(
+      await world.owner("select bucket from rate_budgets where bucket in ('yesterday', 'today') order by 1"),
+    ).toEqual([{ bucket: 'today' }]);
+    expect(
+      await world.owner(
+        "select count(*)::int as count from webhook_rejections where minute < now() - interval '80 days'",
+      ),
+    ).toEqual([{ count: 1 }]);
+  });
+
+  test('looking at a budget leaves no row behind', async () => {
+    const [seen] = await world.app.db.lookUp<{ granted: number; used: number }>(
+      "select * from take_budget($1, 'only looked at', 0, 0, 60, $2)",
+      [tenantId, new Date()],
+    );
+    expect(seen).toEqual({ granted: 0, used: 0 });
+    expect(await world.owner("select 1 from rate_budgets where bucket = 'only looked at'")).toEqual([]);
+  });
+
   test('one that may become a mightier role is refused', async () => {
     const name = `portolan_test_${world.port}`;
     await world.owner(`create role ${name}_might bypassrls`);

@@ -24,7 +24,7 @@ const fresh = async (person: Person) => ({
 const post = (headers: Record<string, string>, body: object) =>
   fetch(stage.url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream, application/json', ...headers },
     body: JSON.stringify(body),
   });
 
