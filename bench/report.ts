@@ -5,6 +5,8 @@ import type { BenchDatabase } from './database.ts';
 import { versionOf } from './peers.ts';
 import { canPin } from './processes.ts';
 import { QUERY_NAMES, type QueryName } from './queries.ts';
+import type { LedgerResults } from './ledger.ts';
+import type { PgbenchResult } from './pgbench.ts';
 import type { Measured, SpeedResults } from './speed.ts';
 import type { StatementCounts } from './statements.ts';
 import type { SubscriptionResults } from './subscriptions.ts';
@@ -15,7 +17,9 @@ export interface Results {
   readonly probes: number;
   readonly statements: StatementCounts;
   readonly subscriptions: SubscriptionResults;
-  readonly webhooks: WebhookResults & { readonly pgbenchPerSecond: number | null };
+  readonly webhooks: WebhookResults;
+  readonly pgbench: PgbenchResult;
+  readonly ledger: LedgerResults;
 }
 
 /** What `bench/report.json` holds; all of it of one run on one machine. */
@@ -41,9 +45,13 @@ export interface Report {
   /** Refusals and their positive controls, asked of the measured process under load. All held, or there would be no report. */
   readonly probesHeld: number;
   readonly subscriptions: SubscriptionResults;
-  readonly webhooks: WebhookResults & {
-    readonly pgbenchPerSecond: number | null;
-    readonly ratioToPgbenchN: number | null;
+  readonly webhooks: WebhookResults & { readonly pgbenchPerSecond: number; readonly ratioToPgbenchN: number };
+  readonly pgbench: PgbenchResult;
+  readonly ledger: {
+    /** By pgbench -N. */
+    readonly transfers: { readonly perSecond: number; readonly ratio: number };
+    /** By the bare loop. */
+    readonly hot: { readonly perSecond: number; readonly barePerSecond: number; readonly ratio: number };
   };
   readonly bars: readonly Bar[];
 }
@@ -58,7 +66,7 @@ export interface Bar {
 const ORDERS = 100_000;
 
 export function makeReport(database: BenchDatabase, results: Results, measuredAt: Date): Report {
-  const { speed, webhooks, subscriptions } = results;
+  const { speed, webhooks, pgbench, ledger, subscriptions } = results;
   const each = <T>(read: (measured: Measured) => T) =>
     Object.fromEntries(
       QUERY_NAMES.map((query) => [
@@ -92,8 +100,20 @@ export function makeReport(database: BenchDatabase, results: Results, measuredAt
     subscriptions: roundedAll(subscriptions),
     webhooks: {
       ...roundedAll(webhooks),
-      ratioToPgbenchN:
-        webhooks.pgbenchPerSecond === null ? null : rounded(webhooks.perSecond / webhooks.pgbenchPerSecond, 2),
+      pgbenchPerSecond: Math.round(pgbench.perSecond),
+      ratioToPgbenchN: rounded(webhooks.perSecond / pgbench.perSecond, 3),
+    },
+    pgbench: roundedAll(pgbench),
+    ledger: {
+      transfers: {
+        perSecond: Math.round(ledger.transfersPerSecond),
+        ratio: rounded(ledger.transfersPerSecond / pgbench.perSecond, 2),
+      },
+      hot: {
+        perSecond: Math.round(ledger.hotPerSecond),
+        barePerSecond: Math.round(ledger.barePerSecond),
+        ratio: rounded(ledger.hotPerSecond / ledger.barePerSecond, 2),
+      },
     },
     bars: barsOf(results, ratios),
   };
@@ -115,8 +135,8 @@ function versions(database: BenchDatabase): Record<string, string> {
   };
 }
 
-/** The bars of the issue "The spine". */
-function barsOf({ statements, subscriptions }: Results, ratios: Report['ratios']): Bar[] {
+/** The bars of the issues "The spine" and "Money". */
+function barsOf({ statements, subscriptions, webhooks, pgbench, ledger }: Results, ratios: Report['ratios']): Bar[] {
   const atLeast = (name: string, measured: number, bar: number): Bar => ({
     name,
     wanted: `at least ${bar}`,
@@ -154,6 +174,9 @@ function barsOf({ statements, subscriptions }: Results, ratios: Report['ratios']
     none('subscriptions: lost, a process killed in the middle', subscriptions.killed.lost),
     none('subscriptions: repeated, a process killed in the middle', subscriptions.killed.repeated),
     none('subscriptions: brought to somebody else', subscriptions.misdirected + subscriptions.killed.misdirected),
+    atLeast('webhooks settled, by pgbench -N', rounded(webhooks.perSecond / pgbench.perSecond, 3), 0.1),
+    atLeast('ledger: transfers, by pgbench -N', rounded(ledger.transfersPerSecond / pgbench.perSecond, 2), 0.35),
+    atLeast('ledger: one hot wallet, by a bare loop', rounded(ledger.hotPerSecond / ledger.barePerSecond, 2), 0.5),
   ];
 }
 
@@ -188,7 +211,7 @@ export function printReport(report: Report, log: (line: string) => void): void {
   }
   const { webhooks, subscriptions } = report;
   log(
-    `\nWebhooks settled: ${webhooks.perSecond} a second${webhooks.ratioToPgbenchN === null ? '' : `, ${webhooks.ratioToPgbenchN} of pgbench -N (${Math.round(webhooks.pgbenchPerSecond!)})`}`,
+    `\nWebhooks settled: ${webhooks.perSecond} a second, ${webhooks.ratioToPgbenchN} of ${report.pgbench.by} (${webhooks.pgbenchPerSecond})`,
   );
   log(
     `Subscriptions: ${subscriptions.subscribers} subscribers, ${Math.round(subscriptions.messagesPerSecond)} messages a second, p50 ${subscriptions.p50Ms} ms, p99 ${subscriptions.p99Ms} ms, lost ${subscriptions.lost}, repeated ${subscriptions.repeated}`,

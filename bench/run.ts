@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { openTokenMaker, type TokenMaker } from './contestants.ts';
 import { openBenchDatabase, type BenchDatabase } from './database.ts';
 import { installPeers } from './peers.ts';
+import { measureLedger } from './ledger.ts';
 import { runPgbench } from './pgbench.ts';
 import { profileQuery, profileSubscriptions, profileWebhooks } from './profile.ts';
 import { QUERY_NAMES, type QueryName } from './queries.ts';
@@ -15,6 +16,7 @@ import { measureWebhooks } from './webhooks.ts';
 
 /**
  * npm run bench                  all of it, written to bench/report.json
+ * npm run bench -- ledger        the ledger alone, printed only
  * npm run bench -- profile q1    where our process spends its time on q1, q2, q3, subscriptions or webhooks
  *
  * BENCH_SECONDS (60) is the length of the subscriptions' run; everything else is in proportion. A shorter bench prints its report only.
@@ -40,10 +42,12 @@ async function measure(database: BenchDatabase, tokens: TokenMaker, seconds: num
   const { speed, probes } = await measureSpeed(database, tokens, length.speed, log);
   log('\nWebhooks ...');
   const webhooks = await measureWebhooks(database, length.webhooks, log);
-  const pgbenchPerSecond = await runPgbench(database, length.pgbenchSeconds);
+  const pgbench = await runPgbench(database, length.pgbenchSeconds);
+  log('\nLedger ...');
+  const ledger = await measureLedger(database, length.pgbenchSeconds, log);
   log('\nSubscriptions ...');
   const subscriptions = await measureSubscriptions(database, tokens, length.subscriptionSeconds, log);
-  return { statements, speed, probes, webhooks: { ...webhooks, pgbenchPerSecond }, subscriptions };
+  return { statements, speed, probes, webhooks, pgbench, ledger, subscriptions };
 }
 
 async function main([command, query]: readonly string[]): Promise<void> {
@@ -51,15 +55,22 @@ async function main([command, query]: readonly string[]): Promise<void> {
   if (!(seconds >= 1)) throw new Error('BENCH_SECONDS must be a number from 1.');
   const isProfile = command === 'profile';
   const profiles: readonly string[] = [...QUERY_NAMES, 'subscriptions', 'webhooks'];
-  if (command !== undefined && !(isProfile && profiles.includes(query ?? '')))
-    throw new Error(`There are: npm run bench, and npm run bench -- profile ${profiles.join('|')}.`);
-  if (!isProfile) installPeers(log);
+  if (command !== undefined && command !== 'ledger' && !(isProfile && profiles.includes(query ?? '')))
+    throw new Error(
+      `There are: npm run bench, npm run bench -- ledger, and npm run bench -- profile ${profiles.join('|')}.`,
+    );
+  if (command === undefined) installPeers(log);
   const database = await openBenchDatabase(process.env, log);
   const tokens = openTokenMaker(database);
   try {
     log(database.description);
     if (query === 'subscriptions')
       return await profileSubscriptions(database, tokens, lengths(seconds).profileSeconds, log);
+    if (command === 'ledger') {
+      const pgbench = await runPgbench(database, lengths(seconds).pgbenchSeconds);
+      log(`${pgbench.by}: ${Math.round(pgbench.perSecond)} a second`);
+      return void (await measureLedger(database, lengths(seconds).pgbenchSeconds, log));
+    }
     if (query === 'webhooks') return await profileWebhooks(database, lengths(seconds).webhooks, log);
     if (isProfile)
       return await profileQuery(database, tokens, query as QueryName, lengths(seconds).profileSeconds, log);

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 import pg from 'pg';
 
+import { Lru } from './auth/lru.ts';
 import { Connection, EndedSnapshots } from './db/connection.ts';
 import { types } from './db/rows.ts';
 import { AppError } from './errors.ts';
@@ -269,11 +270,14 @@ class SnapshotReader implements Reader {
   }
 }
 
+const LOOKED_UP_MAX = 10_000;
+
 /** PostgreSQL through one pool. Every piece of work has a Scope; there is no way to a tenant's rows without one. */
 export class Database {
   readonly #pool: pg.Pool;
   readonly #options: DatabaseOptions;
   readonly #ended = new EndedSnapshots();
+  readonly #lookedUp = new Lru<string, unknown>(LOOKED_UP_MAX);
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
@@ -384,6 +388,20 @@ export class Database {
       connection.client.release(error as Error);
       throw error;
     }
+  }
+
+  /** The same, for what never changes once it is there, such as whose a slug is: asked once by each process. */
+  async lookUpOnce<T = Row>(
+    text: string,
+    values: readonly unknown[],
+    isThere: (row: T) => boolean,
+  ): Promise<T | undefined> {
+    const key = JSON.stringify([text, values]);
+    const known = this.#lookedUp.get(key);
+    if (known !== undefined) return known as T;
+    const [row] = await this.lookUp<T>(text, values);
+    if (row !== undefined && isThere(row)) this.#lookedUp.set(key, row);
+    return row;
   }
 
   async close(): Promise<void> {

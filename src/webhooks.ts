@@ -34,7 +34,11 @@ export async function receiveWebhook(
 ): Promise<WebhookAnswer> {
   const gateway = app.gateways.bySlug(gatewaySlug);
   if (!gateway) return NOT_FOUND;
-  const [found] = await app.db.lookUp<{ id: string | null }>('select find_tenant($1) as id', [tenantSlug]);
+  const found = await app.db.lookUpOnce<{ id: string | null }>(
+    'select find_tenant($1) as id',
+    [tenantSlug],
+    ({ id }) => id !== null,
+  );
   if (!found?.id) return NOT_FOUND;
   const connection = await app.gateways.connect(found.id, gateway);
   if (!connection) return NOT_FOUND;
