@@ -60,10 +60,7 @@ test('ledger verify says of every tenant what was looked at and that it holds, a
 });
 
 test('ledger verify names the place where a ledger breaks, goes on with the others, and ends with 1', async () => {
-  const [{ id }] = await world.owner<{ id: string }>(
-    'select id from ledger_transactions where tenant_id = $1 limit 1',
-    [DEMO_TENANT],
-  );
+  const [{ id }] = await world.owner('select id from ledger_transactions where tenant_id = $1 limit 1', [DEMO_TENANT]);
   await tamper(
     `update ledger_entries set amount_minor = amount_minor + 1 where transaction_id = '${id}' and position = 1`,
   );
