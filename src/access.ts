@@ -60,6 +60,7 @@ export const ACCESS_RULES = {
   'gateway.read': { from: 'TENANT_ADMIN', scope: null },
   'gateway.configure': { from: 'TENANT_ADMIN', scope: null },
   'audit.read': { from: 'PLATFORM_ADMIN', scope: null },
+  'ledger.check': { from: 'TENANT_ADMIN', scope: null },
   'order.read': { from: 'CUSTOMER', scope: 'orders:read' },
   'order.create': { from: 'CUSTOMER', scope: 'orders:write' },
   'order.issue': { from: 'OPERATOR', scope: 'orders:write' },

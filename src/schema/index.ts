@@ -16,6 +16,7 @@ import './invoice.ts';
 import './booking.ts';
 import './webhook.ts';
 import './operation.ts';
+import './ledger-check.ts';
 import './subscription.ts';
 
 import { builder } from './builder.ts';

@@ -101,6 +101,7 @@ describe('what the database does as its owner', () => {
     'check_ledger_balance',
     'complete_tenant',
     'due_work',
+    'end_ledger_holds',
     'find_api_key',
     'find_tenant',
     'forget_old',

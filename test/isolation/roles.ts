@@ -16,6 +16,7 @@ const LEAST: Readonly<Record<string, Rank>> = {
   tenant: 'CUSTOMER',
   tenants: 'PLATFORM_ADMIN',
   auditLog: 'PLATFORM_ADMIN',
+  ledgerCheck: 'TENANT_ADMIN',
   systemHealth: 'OPERATOR',
   orders: 'CUSTOMER',
   order: 'CUSTOMER',
