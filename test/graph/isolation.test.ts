@@ -98,6 +98,7 @@ describe('what the database does as its owner', () => {
   const CLOSED_LIST = [
     'assign_event_position',
     'chain_audit_entry',
+    'check_balanced_at_commit',
     'check_ledger_balance',
     'complete_tenant',
     'due_work',
