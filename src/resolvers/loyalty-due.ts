@@ -20,11 +20,11 @@ export async function creditCashback(app: Settling, scope: Scope, orderId: strin
     // Looked at again: while we waited, somebody else may have credited it, or a refund taken some of it back.
     const now = await dueCashback(tx, app, orderId);
     if (!now) return;
-    await tx.query(
+    tx.later(
       'update loyalty_lots set cashback_pending_minor = 0, version = version + 1 where tenant_id = current_tenant() and order_id = $1',
       [orderId],
     );
-    await loyaltyChanged(tx, app, now.customerId, {
+    loyaltyChanged(tx, app, now.customerId, {
       kind: 'CASHBACK_CREDITED',
       aggregateType: 'LoyaltyLot',
       aggregateId: orderId,
@@ -58,8 +58,8 @@ export async function expirePoints(app: Settling, scope: Scope, orderId: string)
     );
     if (!lot) return;
     const lots = await lockLots(tx, lot.customerId);
-    const now = await expireDue(tx, app, lot.customerId, lots);
-    await saveLots(tx, lots, now.lots);
+    const now = expireDue(tx, app, lot.customerId, lots);
+    saveLots(tx, lots, now.lots);
     await postLedger(tx, app, lot.customerId, { postings: now.postings });
   });
   app.journal.wake();

@@ -31,20 +31,20 @@ export async function earn(tx: Transaction, app: Changing, sold: Sold): Promise<
   const earned = earnedBy({ ...order, paidMinor }, rules, points.balanceMinor);
   if (earned.points === 0n && earned.cashbackMinor === 0n) return [];
   const paidBack = owed.balanceMinor < earned.points ? owed.balanceMinor : earned.points;
-  await insertLot(tx, app, order, rules, { ...earned, remaining: earned.points - paidBack });
+  insertLot(tx, app, order, rules, { ...earned, remaining: earned.points - paidBack });
   return postingsOf(order, earned, owed.balanceMinor);
 }
 
-async function insertLot(
+function insertLot(
   tx: Transaction,
   app: Changing,
   order: OrderModel,
   rules: LoyaltyRules,
   lot: { readonly points: bigint; readonly remaining: bigint; readonly cashbackMinor: bigint },
-): Promise<void> {
+): void {
   const earnedAt = app.clock.now();
   const { pointsExpireAt, cashbackDueAt } = datesOf(earnedAt, rules);
-  await tx.query(
+  tx.later(
     `insert into loyalty_lots (tenant_id, order_id, customer_id, currency_code, points, points_remaining, points_expire_at,
        cashback_minor, cashback_pending_minor, cashback_due_at, earned_at)
      values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $7, $8, $9)`,

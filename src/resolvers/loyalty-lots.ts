@@ -34,7 +34,7 @@ export async function lockCustomer(tx: Transaction, customerId: string): Promise
 }
 
 /** Writes those that changed. */
-export async function saveLots(tx: Transaction, before: readonly Lot[], after: readonly Lot[]): Promise<void> {
+export function saveLots(tx: Transaction, before: readonly Lot[], after: readonly Lot[]): void {
   const changed = after.filter((lot) => {
     const old = before.find(({ orderId }) => orderId === lot.orderId)!;
     return lot.remaining !== old.remaining || lot.expired !== old.expired || lot.takenBack !== old.takenBack;
@@ -46,7 +46,7 @@ export async function saveLots(tx: Transaction, before: readonly Lot[], after: r
     expired: String(expired),
     taken_back: String(takenBack),
   }));
-  await tx.query(
+  tx.later(
     `update loyalty_lots l set points_remaining = r.remaining, points_expired = r.expired, points_taken_back = r.taken_back, version = l.version + 1
      from jsonb_to_recordset($1::jsonb) as r (order_id uuid, remaining bigint, expired bigint, taken_back bigint)
      where l.tenant_id = current_tenant() and l.order_id = r.order_id`,
@@ -55,16 +55,16 @@ export async function saveLots(tx: Transaction, before: readonly Lot[], after: r
 }
 
 /** Lets those run out whose time is over, before anything else is done with a customer's points: whether the job was there first is no matter. */
-export async function expireDue(
+export function expireDue(
   tx: Transaction,
   app: Changing,
   customerId: string,
   lots: readonly Lot[],
-): Promise<{ lots: Lot[]; postings: Posting[] }> {
+): { lots: Lot[]; postings: Posting[] } {
   const after = expire(lots, app.clock.now());
   const over = lots.filter((lot, index) => after[index] !== lot);
   for (const lot of over)
-    await loyaltyChanged(tx, app, customerId, {
+    loyaltyChanged(tx, app, customerId, {
       kind: 'POINTS_EXPIRED',
       aggregateType: 'LoyaltyLot',
       aggregateId: lot.orderId,
@@ -80,7 +80,7 @@ export async function expireDue(
 }
 
 /** Tells of a change that comes with no order and no payment. */
-export async function loyaltyChanged(
+export function loyaltyChanged(
   tx: Transaction,
   app: Changing,
   customerId: string,
@@ -90,9 +90,9 @@ export async function loyaltyChanged(
     readonly aggregateId: string;
     readonly version: number;
   },
-): Promise<void> {
+): void {
   const { kind, ...aggregate } = change;
-  await appendEvent(tx, {
+  appendEvent(tx, {
     id: app.newId(),
     type: 'loyalty.changed',
     ...aggregate,

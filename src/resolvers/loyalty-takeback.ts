@@ -38,10 +38,10 @@ export async function takeBackEarned(tx: Transaction, app: Changing, taking: Tak
     `select ${LOT_COLUMNS} from loyalty_lots l where l.tenant_id = current_tenant() and l.order_id = $1`,
     [order.id],
   );
-  const now = await expireDue(tx, app, order.customerId, lots);
+  const now = expireDue(tx, app, order.customerId, lots);
   const points = goneOf(lot.points, taking) - lot.pointsTakenBack;
   const taken = takeBack(now.lots, order.id, points);
-  await saveLots(tx, lots, taken.lots);
+  saveLots(tx, lots, taken.lots);
   const postings = [...now.postings];
   if (taken.fromAccount + taken.owed > 0n)
     postings.push({
@@ -51,7 +51,7 @@ export async function takeBackEarned(tx: Transaction, app: Changing, taking: Tak
       entries: pointsTakenBackPosting(taken),
     });
   const cashbackMinor = goneOf(lot.cashbackMinor, taking) - lot.cashbackTakenBackMinor;
-  return cashbackMinor === 0n ? postings : [...postings, await takeCashback(tx, lot, taking, cashbackMinor)];
+  return cashbackMinor === 0n ? postings : [...postings, takeCashback(tx, lot, taking, cashbackMinor)];
 }
 
 /** Of what was earned, all that is gone once this refund is done. */
@@ -59,14 +59,9 @@ function goneOf(earned: bigint, { order, refundedMinor }: TakingBack): bigint {
   return earned - keptOf(earned, order.paidMinor, refundedMinor);
 }
 
-async function takeCashback(
-  tx: Transaction,
-  lot: LoyaltyLotModel,
-  taking: TakingBack,
-  cashbackMinor: bigint,
-): Promise<Posting> {
+function takeCashback(tx: Transaction, lot: LoyaltyLotModel, taking: TakingBack, cashbackMinor: bigint): Posting {
   const pendingMinor = lot.cashbackPendingMinor < cashbackMinor ? lot.cashbackPendingMinor : cashbackMinor;
-  await tx.query(
+  tx.later(
     `update loyalty_lots set cashback_pending_minor = cashback_pending_minor - $2,
        cashback_taken_back_minor = cashback_taken_back_minor + $3, version = version + 1
      where tenant_id = current_tenant() and order_id = $1`,

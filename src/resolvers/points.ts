@@ -39,16 +39,16 @@ async function redeem(ctx: Context, tx: Transaction, customerId: string, points:
   const rules = rulesFor('redeemPoints', await readRules(tx));
   const worthMinor = worthOf(points, rules);
   const lots = await lockLots(tx, customerId);
-  const now = await expireDue(tx, ctx.app, customerId, lots);
+  const now = expireDue(tx, ctx.app, customerId, lots);
   const after = spend(now.lots, points);
   if (after === null)
     throw new AppError('INSUFFICIENT_POINTS', 'There are not so many points.', {
       field: ['input', 'points'],
       details: { available: Number(pointsIn(now.lots)) },
     });
-  await saveLots(tx, lots, after);
+  saveLots(tx, lots, after);
   const id = ctx.app.newId();
-  await loyaltyChanged(tx, ctx.app, customerId, {
+  loyaltyChanged(tx, ctx.app, customerId, {
     kind: 'REDEMPTION',
     aggregateType: 'Redemption',
     aggregateId: id,

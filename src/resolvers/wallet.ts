@@ -50,7 +50,7 @@ async function adjust(ctx: Context, tx: Transaction, customerId: string, input: 
       postings: [{ kind: 'ADJUSTMENT', subjectId: id, currencyCode, entries: adjustmentPosting({ amountMinor }) }],
     }),
   );
-  await loyaltyChanged(tx, app, customerId, {
+  loyaltyChanged(tx, app, customerId, {
     kind: 'ADJUSTMENT',
     aggregateType: 'Adjustment',
     aggregateId: id,

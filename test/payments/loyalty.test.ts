@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 
 import { creditCashback, expirePoints } from '../../src/resolvers/loyalty-due.ts';
 import { settleRefund } from '../../src/resolvers/refund-settle.ts';
-import { settleNow } from '../../src/resolvers/settlement.ts';
+import { settle } from '../../src/resolvers/settlement.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { brokenLaws } from '../helpers/books.ts';
 import { buy, giveBack, purseOf, redeem, setRules, tillOfNewCustomer } from '../helpers/loyalty.ts';
@@ -103,12 +103,14 @@ describe('a paid order', () => {
 
   test('that an operator accepts from review earns on what really came', async () => {
     const sale = await till.sale();
-    await settleNow(world.app, scope, {
-      paymentId: sale.paymentUuid,
-      claim: null,
-      fact: { status: 'PAID', amountMinor: 5_019n, currencyCode: 'EGP' },
-      amountRule: 'EQUAL',
-    });
+    await world.app.db.write(scope, (tx) =>
+      settle(tx, world.app, {
+        paymentId: sale.paymentUuid,
+        claim: null,
+        fact: { status: 'PAID', amountMinor: 5_019n, currencyCode: 'EGP' },
+        amountRule: 'EQUAL',
+      }),
+    );
     expect(await purseOf(till)).toMatchObject({ points: 0, pending: 0 });
     const { resolvePaymentReview } = await world.data(
       till.operator,
