@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { creditCashback, expirePoints } from '../../src/resolvers/loyalty-due.ts';
 import { settleRefund } from '../../src/resolvers/refund-settle.ts';
 import { settle } from '../../src/resolvers/settlement.ts';
-import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { startWorker } from '../../src/jobs/worker.ts';
+import { eventually, startTestApp, type TestApp } from '../helpers/app.ts';
 import { brokenLaws } from '../helpers/books.ts';
 import { buy, giveBack, purseOf, redeem, setRules, tillOfNewCustomer } from '../helpers/loyalty.ts';
 import { DEMO_TENANT, giveWallet } from '../helpers/wallet.ts';
@@ -173,7 +174,82 @@ describe('cashback', () => {
   });
 });
 
+describe('in another currency', () => {
+  test('an order earns cashback in it, into a wallet of its own, and no points, which have no rate there', async () => {
+    const admin = { token: (await world.session('tenantAdmin')).accessToken };
+    await world.data(
+      admin,
+      'mutation ($input: AdjustWalletInput!) { adjustWallet(input: $input) { userErrors { code } } }',
+      { input: { customerId: till.customerId, amount: '12.345', currencyCode: 'KWD', reason: 'to pay with' } },
+    );
+    const { createOrder } = await world.data(
+      till.operator,
+      'mutation ($input: CreateOrderInput!) { createOrder(input: $input) { order { id } userErrors { code } } }',
+      {
+        input: {
+          type: 'MANUAL_INVOICE',
+          customerId: till.customerId,
+          currencyCode: 'KWD',
+          items: [{ description: [{ locale: 'en', text: 'Tea' }], quantity: 1, unitPrice: '12.345' }],
+        },
+      },
+    );
+    const orderId = createOrder.order.id;
+    await world.data(
+      till.operator,
+      'mutation ($input: IssueOrderInput!) { issueOrder(input: $input) { userErrors { code } } }',
+      { input: { orderId } },
+    );
+    expect((await till.pay(orderId, await till.methodId(orderId, 'Wallet'))).payment?.status).toBe('PAID');
+    await credit(uuidOf(orderId));
+    const { viewer } = await world.data(
+      till.customer,
+      `{ viewer { user { points { balance } wallet { balance { amount } }
+         dinars: wallet(currencyCode: "KWD") { balance { amount } } cashback(currencyCode: "KWD") { available { amount currencyCode } } } } }`,
+    );
+    // 5 % of 12.345 is 0.61725: rounded down.
+    expect(viewer.user).toEqual({
+      points: { balance: 0 },
+      wallet: { balance: { amount: '0.00' } },
+      dinars: { balance: { amount: '0.617' } },
+      cashback: { available: { amount: '0.617', currencyCode: 'KWD' } },
+    });
+  });
+});
+
+describe('the worker', () => {
+  test('credits what is due and ends points that ran out, by itself', async () => {
+    await setRules(world, { ...BOTH, cashbackPendingDays: 0 });
+    const { orderUuid } = await buy(till);
+    await world.owner("update loyalty_lots set points_expire_at = now() - interval '1 second' where order_id = $1", [
+      orderUuid,
+    ]);
+    const worker = await startWorker(world.app);
+    try {
+      await eventually(
+        () => purseOf(till),
+        (purse) => purse.wallet === 570 && purse.points === 0,
+        30_000,
+      );
+    } finally {
+      await worker.close();
+    }
+    expect(await purseOf(till)).toMatchObject({ wallet: 570, credited: 570, pending: 0, points: 0, pointsOwed: 0 });
+  });
+});
+
 describe('a refund', () => {
+  test('of a part leaves the rest of the cashback to be credited', async () => {
+    const { orderUuid, paymentId } = await buy(till);
+    await giveBack(till, paymentId, '28.50');
+    expect(await purseOf(till)).toMatchObject({ pending: 427, wallet: 2_850 });
+    await credit(orderUuid);
+    expect(await purseOf(till)).toMatchObject({ pending: 0, credited: 427, wallet: 3_277 });
+    // Pending first, then the wallet: of what is left now all of it is in the wallet.
+    await giveBack(till, paymentId, '28.50');
+    expect(await purseOf(till)).toMatchObject({ credited: 285, wallet: 3_277 + 2_850 - 142 });
+  });
+
   test('of all takes everything back: points that are there, cashback that is pending', async () => {
     const { orderUuid, paymentId } = await buy(till);
     expect(await giveBack(till, paymentId)).toEqual([]);
