@@ -5,11 +5,14 @@ export interface EventPayloads {
   'payment.status': { v: 1; orderId: string; customerId: string; previousStatus: string; status: string };
   'order.created': { v: 1; customerId: string };
   'order.status': { v: 1; customerId: string; previousStatus: string; status: string };
+  // What moved without an order or payment moving with it: a redemption, an adjustment, cashback that is due, points that ran out.
+  'loyalty.changed': { v: 1; customerId: string; kind: LoyaltyChange };
   'session.revoked': { v: 1; userId: string };
   'key.changed': { v: 1 };
   'user.changed': { v: 1 };
   'tenant.changed': { v: 1 };
 }
+export type LoyaltyChange = 'REDEMPTION' | 'ADJUSTMENT' | 'CASHBACK_CREDITED' | 'POINTS_EXPIRED';
 export type EventType = keyof EventPayloads;
 
 export interface NewEvent<T extends EventType = EventType> {

@@ -62,10 +62,11 @@ function postingValues(app: Keeping, customerId: string, { postings, ends = [] }
         subjectId: posting.subjectId,
         currencyCode: posting.currencyCode,
         occurredAt,
-        entries: posting.entries.map(({ accountKind, amountMinor }) => ({
+        entries: posting.entries.map(({ accountKind, amountMinor, restKind }) => ({
           kind: accountKind,
           holderId: holderOf(accountKind, customerId),
           amountMinor: String(amountMinor),
+          ...(restKind && { restKind }),
         })),
       })),
     ),

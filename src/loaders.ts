@@ -2,6 +2,7 @@ import DataLoader from 'dataloader';
 
 import { columns } from './columns.ts';
 import type { Reader } from './db.ts';
+import { accountLoader, pointsExpiringLoader, statementLoader } from './ledger-reads.ts';
 import type {
   BookingModel,
   InquiryModel,
@@ -140,6 +141,9 @@ const MAKERS = {
     `select ${REFUND_COLUMNS} from refunds r where r.tenant_id = current_tenant() and r.payment_id = any($1::uuid[]) order by r.created_at, r.id`,
     (row) => row.paymentId,
   ),
+  ledgerAccount: accountLoader,
+  statement: statementLoader,
+  pointsExpiring: pointsExpiringLoader,
 };
 
 /**

@@ -1,4 +1,4 @@
-import { invalidInput } from './errors.ts';
+import { invalidInput, type AppError } from './errors.ts';
 import { isUuid } from './ids.ts';
 
 export const PAGE_SIZE = 20;
@@ -19,10 +19,10 @@ export interface Place {
   readonly id: string;
 }
 
-export interface Page {
+export interface Page<P = Place> {
   readonly limit: number;
-  readonly after: Place | null;
-  readonly before: Place | null;
+  readonly after: P | null;
+  readonly before: P | null;
   /** The last rows are wanted: they are read from the end and turned around. */
   readonly reverse: boolean;
 }
@@ -44,6 +44,24 @@ export interface Connection<T> {
  * @throws INVALID_INPUT for a size outside 1..100, for first and last together, or for a cursor that is none of ours.
  */
 export function pageArgs(args: PageArguments): Page {
+  return readPage(args, readPlace);
+}
+
+/** A row's place in a ledger account's list, newest first: its sequence is dense and never changes. */
+export interface SequencePlace {
+  readonly sequence: string;
+  readonly accountId: string;
+}
+
+/** The same for the entries of one ledger account. A cursor names its account: whoever reads must compare it. @throws as pageArgs */
+export function sequencePageArgs(args: PageArguments): Page<SequencePlace> {
+  return readPage(args, readSequence);
+}
+
+function readPage<P>(
+  args: PageArguments,
+  read: (cursor: string | null | undefined, name: string) => P | null,
+): Page<P> {
   const { first, last } = args;
   if (isGiven(first) && isGiven(last))
     throw invalidInput('Ask either for the first or for the last rows, not for both.', ['first']);
@@ -52,7 +70,7 @@ export function pageArgs(args: PageArguments): Page {
   if (limit < 1 || limit > PAGE_SIZE_MAX) {
     throw invalidInput(`A page holds from 1 to ${PAGE_SIZE_MAX} rows.`, [reverse ? 'last' : 'first']);
   }
-  return { limit, after: readPlace(args.after, 'after'), before: readPlace(args.before, 'before'), reverse };
+  return { limit, after: read(args.after, 'after'), before: read(args.before, 'before'), reverse };
 }
 
 function isGiven(value: number | null | undefined): value is number {
@@ -93,7 +111,7 @@ export function keyset(
 }
 
 /** @param rows as read by `keyset`: up to one more than the page, in reading order. */
-export function toConnection<T>(rows: readonly T[], page: Page): Connection<T> {
+export function toConnection<T>(rows: readonly T[], page: Page<unknown>): Connection<T> {
   const more = rows.length > page.limit;
   const shown = more ? rows.slice(0, page.limit) : rows;
   return page.reverse
@@ -111,10 +129,29 @@ const INSTANT = /^((?!0000)\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{1,6})?\+00$/;
 
 function readPlace(cursor: string | null | undefined, name: string): Place | null {
   if (cursor === null || cursor === undefined) return null;
+  const { at, id } = readCursor(cursor);
+  if (!isUuid(id) || !isInstant(at)) throw notOfThisList(name);
+  return { at, id };
+}
+
+const SEQUENCE = /^[1-9]\d{0,17}$/;
+
+function readSequence(cursor: string | null | undefined, name: string): SequencePlace | null {
+  if (cursor === null || cursor === undefined) return null;
+  const { at: sequence, id: accountId } = readCursor(cursor);
+  if (!isUuid(accountId) || !SEQUENCE.test(sequence)) throw notOfThisList(name);
+  return { sequence, accountId };
+}
+
+function readCursor(cursor: string): { at: string; id: string } {
   const [at = '', id = '', ...rest] =
     cursor.length > 128 ? [] : Buffer.from(cursor, 'base64url').toString('latin1').split('|');
-  if (rest.length > 0 || !isUuid(id) || !isInstant(at)) throw invalidInput('This is no cursor of this list.', [name]);
-  return { at, id };
+  return rest.length > 0 ? { at: '', id: '' } : { at, id };
+}
+
+/** A cursor that was made for another list, or by somebody else. */
+export function notOfThisList(name: string): AppError {
+  return invalidInput('This is no cursor of this list.', [name]);
 }
 
 // A day like 30 February has the right form, but the database would refuse it as a defect of ours.

@@ -72,6 +72,11 @@ export interface LedgerEntry {
   readonly accountKind: LedgerAccountKind;
   /** Minor units; positive is a debit, negative a credit, never zero. */
   readonly amountMinor: bigint;
+  /**
+   * The account is brought towards zero as far as it has something that is not held, and the rest falls on this other one of the same
+   * customer. How much that is only the database knows, because only there the accounts are locked.
+   */
+  readonly restKind?: LedgerAccountKind;
 }
 
 /**
@@ -212,11 +217,13 @@ function netOf(grossMinor: bigint, taxMinor: bigint): bigint {
   return grossMinor - taxMinor;
 }
 
+type Movement = readonly [accountKind: LedgerAccountKind, amountMinor: bigint, restKind?: LedgerAccountKind];
+
 /** Drops what is zero and asserts the law of the ledger: the entries sum to zero and at least two move. */
-function balanced(movements: readonly (readonly [LedgerAccountKind, bigint])[]): LedgerEntry[] {
+export function balanced(movements: readonly Movement[]): LedgerEntry[] {
   const entries = movements
     .filter(([, amountMinor]) => amountMinor !== 0n)
-    .map(([accountKind, amountMinor]) => ({ accountKind, amountMinor }));
+    .map(([accountKind, amountMinor, restKind]) => ({ accountKind, amountMinor, ...(restKind && { restKind }) }));
   if (entries.length < 2) throw new Error('a ledger posting moves something');
   if (addAll(entries.map((entry) => entry.amountMinor)) !== 0n) throw new Error('a ledger posting does not balance');
   return entries;

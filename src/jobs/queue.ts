@@ -8,6 +8,8 @@ export const TASKS = [
   'payment.poll',
   'refund.poll',
   'hold.expire',
+  'cashback.credit',
+  'points.expire',
   'inquiry.lookUp',
   'order.expire',
   'webhook.resume',

@@ -1,6 +1,7 @@
 import type { App } from '../context.ts';
 import { expireOrder } from '../resolvers/order-expiry.ts';
 import { expireHold } from '../resolvers/hold-expiry.ts';
+import { creditCashback, expirePoints } from '../resolvers/loyalty-due.ts';
 import { pollRefund } from '../resolvers/refund-poll.ts';
 import { lookUpInquiry } from '../resolvers/inquiry.ts';
 import { pollPayment } from '../resolvers/payment-poll.ts';
@@ -21,6 +22,8 @@ const TASK_OF_KIND: Readonly<Record<string, TaskName>> = {
   payment: 'payment.poll',
   refund: 'refund.poll',
   hold: 'hold.expire',
+  cashback: 'cashback.credit',
+  points: 'points.expire',
   inquiry: 'inquiry.lookUp',
   order: 'order.expire',
   delivery: 'webhook.resume',
@@ -32,6 +35,8 @@ function handlersOf(app: App): TaskHandlers {
     'payment.poll': async ({ tenantId, id }) => void (await pollPayment(app, { tenantId, customerId: null }, id)),
     'refund.poll': ({ tenantId, id }) => pollRefund(app, { tenantId, customerId: null }, id),
     'hold.expire': ({ tenantId, id }) => expireHold(app, { tenantId, customerId: null }, id),
+    'cashback.credit': ({ tenantId, id }) => creditCashback(app, { tenantId, customerId: null }, id),
+    'points.expire': ({ tenantId, id }) => expirePoints(app, { tenantId, customerId: null }, id),
     'inquiry.lookUp': ({ tenantId, id }) => lookUpInquiry(app, { tenantId, customerId: null }, id),
     'order.expire': ({ tenantId, id }) => expireOrder(app, { tenantId, customerId: null }, id),
     'webhook.resume': ({ tenantId, id }) => resumeDelivery(app, { tenantId, customerId: null }, id),

@@ -5,16 +5,18 @@ import { parseAmount, parseRate, exponentOf } from '../domain/money.ts';
 import { formatOrderNumber } from '../domain/numbering.ts';
 import { priceOrder, type PricedOrder, type TaxProfile } from '../domain/order-price.ts';
 import { requireCancellable, requireIssuable, statusOnIssue } from '../domain/order.ts';
-import { AppError, invalidInput, notFound } from '../errors.ts';
+import { AppError, invalidInput } from '../errors.ts';
 import { appendEvent } from '../events.ts';
 import type { OrderModel } from '../generated/prisma/models.ts';
 import type { OrderType } from '../generated/prisma/enums.ts';
 import { idOf } from '../global-id.ts';
 import { PAYMENT_COLUMNS } from '../loaders.ts';
 import { runOperation, type Done } from '../operations.ts';
+import { customerOf } from './customer.ts';
 import { issueInvoice } from './invoice.ts';
 import { lockOrder, nextNumber } from './order-lock.ts';
 import { cancelPendingPayments } from './payment-end.ts';
+import { topUpExpiry, topUpOf } from './top-up.ts';
 
 export interface OrderItemInput {
   readonly description?: readonly { locale: string; text: string }[] | null;
@@ -31,56 +33,33 @@ export interface CreateOrderInput {
   readonly idempotencyKey?: string | null;
 }
 
-// What has rules of its own is ordered by its own verbs: a booking, a package, a wallet's top-up.
-const ORDERED_BY_HAND: ReadonlySet<OrderType> = new Set([
-  'MANUAL_INVOICE',
-  'PRODUCT',
-  'APPOINTMENT',
-  'STAY',
-  'FLIGHT',
-  'PACKAGE',
-]);
 const DESCRIPTION_MAX = 500;
 
 /**
- * Makes a draft order with totals computed here (COM-3). A customer's own prices are a request only: an operator issues it.
- * @throws INVALID_INPUT, NOT_FOUND for a customer of another tenant
+ * Makes a draft order with totals computed here (COM-3). A customer's own prices are a request only: an operator issues it. A top-up is
+ * issued at once, whoever makes it: its price is what the customer wants to have in the wallet.
+ * @throws INVALID_INPUT, NOT_FOUND for a customer of another tenant, FEATURE_DISABLED for a top-up where there are none
  */
 export async function createOrder(ctx: Context, input: CreateOrderInput): Promise<Done> {
   authorize(ctx, 'order.create');
   return runOperation(ctx, 'createOrder', { ...input }, (operation) =>
     operation.once(async (tx) => {
-      if (!ORDERED_BY_HAND.has(input.type))
-        throw invalidInput('Orders of this type are not made by hand.', ['input', 'type']);
-      const customerId = await customerOf(ctx, tx, input.customerId ?? null);
+      const customerId = await customerOf(tx, ctx.actor, input.customerId ?? null);
       const tenant = await tx.one<{ currency: string; tax: TaxProfile }>(
         'select currency_code as currency, tax_profile as tax from tenants where id = current_tenant()',
       );
-      const currencyCode = input.currencyCode ?? tenant.currency;
+      const topUp = input.type === 'TOP_UP' ? await topUpOf(tx, input) : null;
+      const { items } = topUp ?? input;
+      const currencyCode = topUp?.currencyCode ?? input.currencyCode ?? tenant.currency;
       exponentOf(currencyCode, ['input', 'currencyCode']);
-      const lines = input.items.map((item, index) => lineOf(item, index, currencyCode));
+      const lines = items.map((item, index) => lineOf(item, index, currencyCode));
       const priced = priceOrder({ currencyCode, taxProfile: tenant.tax, lines });
       const id = await insertOrder(ctx, tx, { type: input.type, customerId, currencyCode, priced });
-      await insertItems(tx, id, input.items, lines, priced);
+      await insertItems(tx, id, items, lines, priced);
+      if (topUp) await issue(ctx, tx, await lockOrder(tx, id), topUpExpiry(ctx.app.clock.now()));
       return { type: 'Order', id };
     }),
   );
-}
-
-async function customerOf(ctx: Context, tx: Transaction, customerId: string | null): Promise<string> {
-  const field = ['input', 'customerId'];
-  const own = ctx.actor.kind === 'CUSTOMER' ? ctx.actor.userId : null;
-  if (customerId === null) {
-    if (own === null) throw invalidInput('Say which customer the order is for.', field);
-    return own;
-  }
-  const id = idOf('User', customerId, field);
-  if (own !== null && id !== own) throw notFound('customer', field);
-  const found = await tx.maybeOne('select id from users where tenant_id = current_tenant() and id = $1 and active', [
-    id,
-  ]);
-  if (!found) throw notFound('customer', field);
-  return id;
 }
 
 function lineOf(item: OrderItemInput, index: number, currencyCode: string) {
@@ -174,23 +153,26 @@ export async function issueOrder(
     operation.once(async (tx) => {
       const order = await lockOrder(tx, idOf('Order', input.orderId, ['input', 'orderId']));
       requireIssuable(order);
-      const now = ctx.app.clock.now();
-      if (input.expiresAt && input.expiresAt <= now)
+      if (input.expiresAt && input.expiresAt <= ctx.app.clock.now())
         throw invalidInput('An order expires in the future.', ['input', 'expiresAt']);
-      const status = statusOnIssue(order.totalMinor);
-      const number = formatOrderNumber('ORD', await nextNumber(tx, 'ORDER'));
-      await tx.query(
-        `update orders set status = $5::order_status, number = $2, issued_at = $3, expires_at = $4, version = version + 1,
-           paid_at = case when $5::order_status = 'PAID' then $3::timestamptz end
-         where tenant_id = current_tenant() and id = $1`,
-        [order.id, number, now, input.expiresAt ?? null, status],
-      );
-      await orderMoved(ctx, tx, order, status);
-      // An order of nothing is paid by being issued.
-      if (status === 'PAID') await issueInvoice(tx, ctx.app, order.id);
+      await issue(ctx, tx, order, input.expiresAt ?? null);
       return { type: 'Order', id: order.id };
     }),
   );
+}
+
+async function issue(ctx: Context, tx: Transaction, order: OrderModel, expiresAt: Date | null): Promise<void> {
+  const status = statusOnIssue(order.totalMinor);
+  const number = formatOrderNumber('ORD', await nextNumber(tx, 'ORDER'));
+  await tx.query(
+    `update orders set status = $5::order_status, number = $2, issued_at = $3, expires_at = $4, version = version + 1,
+       paid_at = case when $5::order_status = 'PAID' then $3::timestamptz end
+     where tenant_id = current_tenant() and id = $1`,
+    [order.id, number, ctx.app.clock.now(), expiresAt, status],
+  );
+  await orderMoved(ctx, tx, order, status);
+  // An order of nothing is paid by being issued.
+  if (status === 'PAID') await issueInvoice(tx, ctx.app, order.id);
 }
 
 /** Cancels an order nobody paid; its pending payments end with it. @throws INVALID_STATE, NOT_FOUND */

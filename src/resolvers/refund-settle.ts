@@ -8,6 +8,7 @@ import { appendEvent } from '../events.ts';
 import type { OrderModel, PaymentModel, RefundModel } from '../generated/prisma/models.ts';
 import { postLedger } from '../ledger.ts';
 import { issueCreditNote } from './credit-note.ts';
+import { takeBackEarned } from './loyalty-takeback.ts';
 import { lockOrder } from './order-lock.ts';
 import { lockPayment, paymentMoved, paymentsOf, type Changing } from './payment-change.ts';
 
@@ -79,7 +80,11 @@ export async function settleRefund(
   };
   // A top-up's money was set aside when the refund was requested.
   const ends = order.type === 'TOP_UP' ? [{ holdId: refund.id, outcome: 'CAPTURED' as const }] : [];
-  await postLedger(tx, app, payment.customerId, { postings: [posting], ends });
+  const takenBack =
+    decision.ofOrderMinor > 0n
+      ? await takeBackEarned(tx, app, { order, refundId, refundedMinor: decision.orderRefundedMinor })
+      : [];
+  await postLedger(tx, app, payment.customerId, { postings: [posting, ...takenBack], ends });
   return true;
 }
 

@@ -22,6 +22,8 @@ import type { OrderModel, PaymentModel } from '../generated/prisma/models.ts';
 import { postLedger, postLedgerLater, type HoldEnd, type Posting } from '../ledger.ts';
 import { ORDER_COLUMNS, PAYMENT_COLUMNS } from '../loaders.ts';
 import { issueInvoice } from './invoice.ts';
+import { earn } from './loyalty-earn.ts';
+import { readRules } from './loyalty-rules.ts';
 import { paymentMoved } from './payment-change.ts';
 import { afterGivingUp } from './payment-end.ts';
 import { captureShare, releaseShares, shareAvailable } from './wallet-share.ts';
@@ -131,12 +133,22 @@ export async function carryOut(tx: Transaction, app: Settling, change: Change): 
     writeOrder(tx, app, change, shares.statuses);
   }
   if (decision.refundMinor > 0n) requestRefund(tx, app, change);
-  // Number counters before ledger accounts: the global lock order. A top-up is no sale and has no invoice.
-  if (decision.effects.issueInvoice && order.type !== 'TOP_UP') await issueInvoice(tx, app, order.id);
-  const work = { postings: postingsOf(change), ends };
+  // In one message. Number counters before customers and ledger accounts: the global lock order. A top-up is no sale: no invoice, nothing earned.
+  const sold = order.type !== 'TOP_UP';
+  const [rules] = await Promise.all([
+    sold && isPaidNow(change) ? readRules(tx) : undefined,
+    sold && decision.effects.issueInvoice ? issueInvoice(tx, app, order.id) : undefined,
+  ]);
+  const paidMinor = order.paidMinor + decision.settleMinor + decision.walletMinor;
+  const earned = rules ? await earn(tx, app, { order, paidMinor, rules }) : [];
+  const work = { postings: [...postingsOf(change), ...earned], ends };
   const takes = payment.gateway === 'WALLET' || decision.walletMinor > 0n;
   if (takes) await postLedger(tx, app, payment.customerId, work);
   else postLedgerLater(tx, app, payment.customerId, work);
+}
+
+function isPaidNow({ order, decision }: Pick<Change, 'order' | 'decision'>): boolean {
+  return decision.orderStatus === 'PAID' && order.status !== 'PAID';
 }
 
 /** A share is taken with its payment, or its money is free again; and an order that is paid needs no other share any more. */
@@ -146,7 +158,7 @@ function endShares(
   { order, payment, payments, share, decision }: Change,
 ): { ends: HoldEnd[]; statuses: ReadonlyMap<string, PaymentStatus> } {
   const captured = share !== null && decision.walletMinor > 0n ? share : null;
-  const paid = decision.orderStatus === 'PAID' && order.status !== 'PAID';
+  const paid = isPaidNow({ order, decision });
   const stays = !paid && (decision.paymentStatus === 'PENDING' || decision.paymentStatus === 'UNPAID');
   const over = paid ? payments : share && !stays ? [share] : [];
   const released = over.filter((other) => other !== captured && other.shareOfId !== null && other.status === 'PENDING');
@@ -203,7 +215,7 @@ function writeOrder(
   const paymentStatus = orderPaymentStatus(
     payments.map(({ id, status, shareOfId }) => ({ status: statuses.get(id) ?? status, shareOfId })),
   );
-  const paid = decision.orderStatus === 'PAID' && order.status !== 'PAID';
+  const paid = isPaidNow({ order, decision });
   tx.later(
     `update orders set status = $2, payment_status = $3, paid_minor = paid_minor + $4, paid_at = coalesce(paid_at, $5), version = version + 1
      where tenant_id = current_tenant() and id = $1`,

@@ -14,6 +14,8 @@ import './order.ts';
 import './payment.ts';
 import './invoice.ts';
 import './booking.ts';
+import './wallet.ts';
+import './loyalty.ts';
 import './webhook.ts';
 import './operation.ts';
 import './ledger-check.ts';

@@ -202,7 +202,8 @@ const CancelOrderInput = builder.inputType('CancelOrderInput', {
 builder.mutationFields((t) => ({
   createOrder: t.field({
     type: OrderPayload,
-    description: 'Makes a draft order, for oneself or, as an operator, for a customer. An operator issues it.',
+    description:
+      'Makes a draft order, for oneself or, as an operator, for a customer. An operator issues it; a top-up is issued at once.',
     args: { input: t.arg({ type: CreateOrderInput, required: true }) },
     resolve: (_root, { input }, ctx) =>
       runVerb(

@@ -255,6 +255,8 @@ describe('a secret key', () => {
       createApiKey: { mode: 'TEST', scopes: ['nothing'] },
       revokeApiKey: { apiKeyId: none.apiKeyId },
       configurePaymentGateway: { gateway: 'WALLET' },
+      adjustWallet: { customerId: 'bm9uZQ', amount: '1.00', reason: 'x' },
+      redeemPoints: { customerId: 'bm9uZQ', points: 1 },
     };
     return inputs[field] ?? {};
   }

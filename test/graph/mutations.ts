@@ -201,6 +201,55 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
       effects: audited(shop, 'portal.update'),
     }),
   },
+  updateLoyaltyRules: {
+    as: tenantAdmin,
+    answer: 'tenant { id loyaltyRules { cashbackPendingDays redeemPointsMin } }',
+    prepare: async ({ shop }) => ({
+      input: { cashbackPendingDays: 7, topUpEnabled: true },
+      other: { field: 'cashbackPendingDays', value: 8 },
+      effects: audited(shop, 'loyalty.update'),
+    }),
+  },
+  adjustWallet: {
+    as: tenantAdmin,
+    answer: 'wallet { balance { amount } transactions(first: 1) { nodes { id } } }',
+    prepare: async ({ shop }) => ({
+      input: { customerId: shop.customerId, amount: '0.01', reason: 'a broken cup' },
+      other: { field: 'amount', value: '-0.01' },
+      effects: async () => [
+        ...(await audited(shop, 'wallet.adjust', rawId(shop.customerId))()),
+        await numbers(shop, "select count(*) from ledger_transactions where tenant_id = $1 and kind = 'ADJUSTMENT'", [
+          shop.tenantId,
+        ]),
+      ],
+    }),
+  },
+  redeemPoints: {
+    as: ({ shop }) => shop.customer,
+    answer: 'points { balance transactions(first: 1) { nodes { id } } }',
+    prepare: async (stage) => {
+      const { shop } = stage;
+      await shop.world.data(
+        stage.tenantAdmin,
+        'mutation ($input: UpdateLoyaltyRulesInput!) { updateLoyaltyRules(input: $input) { userErrors { code } } }',
+        { input: { pointsEnabled: true, pointsPerUnit: '1', redemptionRate: '0.01' } },
+      );
+      await shop.paid(await shop.started());
+      return {
+        input: { points: 5 },
+        other: { field: 'points', value: 6 },
+        effects: async () =>
+          Promise.all(
+            ['POINTS_REDEEMED', 'REDEMPTION'].map((kind) =>
+              numbers(shop, 'select count(*) from ledger_transactions where tenant_id = $1 and kind = $2', [
+                shop.tenantId,
+                kind,
+              ]),
+            ),
+          ),
+      };
+    },
+  },
   createApiKey: {
     as: tenantAdmin,
     answer: 'apiKey { id prefix scopes }',

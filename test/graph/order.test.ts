@@ -105,7 +105,6 @@ describe('making', () => {
       'more money than there is',
       { items: [{ description: [{ locale: 'en', text: 'x' }], quantity: 2147483647, unitPrice: '99999999999999999' }] },
     ],
-    ['a type with rules of its own', { type: 'TOP_UP' }],
     [
       'a thousand items',
       {

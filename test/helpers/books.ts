@@ -22,6 +22,25 @@ const LAWS: Readonly<Record<string, string>> = {
   'what is held of a wallet is held for a payment that is pending': `select h.id from ledger_holds h
     left join payments p on p.tenant_id = h.tenant_id and p.id = h.id
     where h.kind = 'WALLET_SHARE' and (h.outcome is null) <> (p.status is not distinct from 'PENDING')`,
+  'the points in the lots are the points of the account': `select l.customer_id from (select tenant_id, customer_id, sum(points_remaining) as points
+      from loyalty_lots group by 1, 2) l left join ledger_accounts a on a.tenant_id = l.tenant_id and a.holder_id = l.customer_id and a.kind = 'POINTS'
+    where l.points <> -coalesce(a.balance_minor, 0)
+    union all select a.holder_id from ledger_accounts a where a.kind = 'POINTS' and a.balance_minor <> 0
+      and not exists (select from loyalty_lots l where l.tenant_id = a.tenant_id and l.customer_id = a.holder_id)`,
+  'cashback in the lots is cashback in the accounts': `select l.customer_id, l.currency_code from (
+      select tenant_id, customer_id, currency_code, sum(cashback_pending_minor) as pending,
+        sum(cashback_minor - cashback_pending_minor - cashback_taken_back_minor) as credited from loyalty_lots group by 1, 2, 3) l
+    left join ledger_accounts p on p.tenant_id = l.tenant_id and p.holder_id = l.customer_id and p.currency_code = l.currency_code and p.kind = 'CASHBACK_PENDING'
+    left join ledger_accounts c on c.tenant_id = l.tenant_id and c.holder_id = l.customer_id and c.currency_code = l.currency_code and c.kind = 'CASHBACK_CREDITED'
+    where l.pending <> -coalesce(p.balance_minor, 0) or l.credited <> -coalesce(c.balance_minor, 0)`,
+  'what refunds took back of an order’s earnings is the refunded part of them': `select l.order_id from loyalty_lots l
+    join orders o on o.tenant_id = l.tenant_id and o.id = l.order_id
+    where l.points_taken_back <> l.points - div(l.points * (o.paid_minor - o.refunded_minor), o.paid_minor)
+      or l.cashback_taken_back_minor <> l.cashback_minor - div(l.cashback_minor * (o.paid_minor - o.refunded_minor), o.paid_minor)`,
+  'a top-up earns nothing, and nobody owes what they have': `select l.order_id from loyalty_lots l join orders o on o.tenant_id = l.tenant_id and o.id = l.order_id
+      where o.type = 'TOP_UP'
+    union all select p.holder_id from ledger_accounts p join ledger_accounts w using (tenant_id, holder_id, currency_code)
+      where p.kind = 'POINTS' and w.kind = 'POINTS_OWED' and p.balance_minor <> 0 and w.balance_minor <> 0`,
   'an order counts one payment as revenue at most': `select p.order_id from payments p join ledger_transactions t
       on t.tenant_id = p.tenant_id and t.subject_id = p.id and t.kind = 'SETTLEMENT' group by 1 having count(*) > 1`,
   'order numbers have no gaps': `select tenant_id from orders where number is not null group by 1

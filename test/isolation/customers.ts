@@ -21,6 +21,8 @@ const SEES: Readonly<Record<string, 'OWN' | 'NOTHING' | { readonly all: string }
   ledger_transactions: 'OWN',
   ledger_entries: 'OWN',
   ledger_holds: 'OWN',
+  loyalty_lots: 'OWN',
+  loyalty_rules: { all: 'how one earns is told to those who shall' },
   order_items: {
     all: 'reached through their order only, which is its owner’s; a policy would look that order up for every line',
   },
@@ -48,6 +50,7 @@ const VICTIMS: Readonly<Record<string, string>> = {
   ledger_accounts: 'holder_id = $1',
   ledger_entries: 'holder_id = $1',
   ledger_holds: 'holder_id = $1',
+  loyalty_lots: 'customer_id = $1',
   ledger_transactions: 'id = any (select transaction_id from ledger_entries where holder_id = $1)',
 };
 

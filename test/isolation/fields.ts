@@ -183,6 +183,8 @@ async function fingerprintOfA(world: TestApp, population: Population): Promise<s
     'credentials',
     'users',
     'ledger_entries',
+    'loyalty_rules',
+    'loyalty_lots',
     'webhook_deliveries',
     'inquiries',
   ];

@@ -56,6 +56,12 @@ export async function populate(world: TestApp): Promise<Population> {
     world.facts.otherPortalKey,
   );
   const customer = { token: victim.accessToken };
+  // Before the order is paid, so that it earns something.
+  await world.data(
+    tenantAdmin,
+    'mutation ($input: UpdateLoyaltyRulesInput!) { updateLoyaltyRules(input: $input) { userErrors { code } } }',
+    { input: { pointsEnabled: true, pointsPerUnit: '1', cashbackEnabled: true, cashbackPercent: '1' } },
+  );
   const order = await paidOrder(world, operator, customer, victim.userId);
   const rest = await insertTheRest(world, order.orderId, victim.userId);
   await world.request('POST', `/webhooks/payments/fawaterk/${world.facts.tenantSlug}?_json`, {

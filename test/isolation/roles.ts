@@ -32,6 +32,9 @@ const LEAST: Readonly<Record<string, Rank>> = {
   createTenant: 'PLATFORM_ADMIN',
   updateTenant: 'TENANT_ADMIN',
   updatePortalConfig: 'TENANT_ADMIN',
+  updateLoyaltyRules: 'TENANT_ADMIN',
+  adjustWallet: 'TENANT_ADMIN',
+  redeemPoints: 'CUSTOMER',
   createApiKey: 'TENANT_ADMIN',
   revokeApiKey: 'TENANT_ADMIN',
   configurePaymentGateway: 'TENANT_ADMIN',
@@ -65,6 +68,12 @@ const BELOW: readonly {
     label: 'Tenant.paymentGateways',
     least: 'TENANT_ADMIN',
     query: '{ tenant { paymentGateways { gateway testMode credentials { name } } } }',
+  },
+  {
+    label: 'User.wallet',
+    least: 'CUSTOMER',
+    query: 'query ($id: ID!) { node(id: $id) { ... on User { wallet { balance { amount } } points { balance } } } }',
+    variables: (population) => ({ id: population.ids['User'] }),
   },
   {
     label: 'a tenant switched off',

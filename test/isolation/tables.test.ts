@@ -32,7 +32,7 @@ test('the proof finds the leak when the row-level security of any one table is d
 });
 
 test('the proof finds the leak when the policy for customers of any one table is dropped', async () => {
-  for (const table of ['users', 'sessions', 'orders', 'bookings', 'payments', 'invoices']) {
+  for (const table of ['users', 'sessions', 'orders', 'bookings', 'payments', 'invoices', 'loyalty_lots']) {
     const [policy] = await world.owner<{ expression: string }>(
       "select pg_get_expr(polqual, polrelid) as expression from pg_policy where polrelid = $1::regclass and polname = 'customer'",
       [table],

@@ -21,6 +21,7 @@ const CUSTOMER_TABLES: Readonly<Record<string, string>> = {
   ledger_accounts: 'holder_id',
   ledger_entries: 'holder_id',
   ledger_holds: 'holder_id',
+  loyalty_lots: 'customer_id',
 };
 
 export interface TableProof {
