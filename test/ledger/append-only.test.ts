@@ -352,6 +352,105 @@ describe('two phases', () => {
   });
 });
 
+describe('an entry that may fall on a second account of the customer', () => {
+  const post = (
+    postings: readonly (readonly { kind: string; holderId: string; amountMinor: string; restKind?: string }[])[],
+  ) =>
+    asApplication("select post_ledger($1, '[]')", [
+      JSON.stringify(
+        postings.map((entries) => ({
+          id: randomUUID(),
+          kind: 'TEST',
+          subjectId: randomUUID(),
+          currencyCode: 'EGP',
+          occurredAt: '2026-11-21T00:00:00Z',
+          entries,
+        })),
+      ),
+    ]);
+  const takeBack = (holderId: string, amountMinor: number) => [
+    { kind: 'WALLET', restKind: 'WALLET_OWED', holderId, amountMinor: String(amountMinor) },
+    { kind: 'LOYALTY_COST', holderId: NIL, amountMinor: String(-amountMinor) },
+  ];
+  const accounts = async (holderId: string) => {
+    const { rows } = await shelf.owner.query<{ kind: string; balance: string }>(
+      'select kind::text, balance_minor as balance from ledger_accounts where holder_id = $1',
+      [holderId],
+    );
+    return Object.fromEntries(rows.map(({ kind, balance }) => [kind, Number(balance)]));
+  };
+
+  test('takes what is free of the first and the rest from the second, numbered without gaps, in the order given', async () => {
+    const customerId = randomUUID();
+    await asApplication("select post_ledger($1, '[]')", [
+      JSON.stringify([
+        {
+          id: randomUUID(),
+          kind: 'TEST',
+          subjectId: randomUUID(),
+          currencyCode: 'EGP',
+          occurredAt: '2026-11-21T00:00:00Z',
+          entries: [
+            { kind: 'LOYALTY_COST', holderId: NIL, amountMinor: '1000' },
+            { kind: 'WALLET', holderId: customerId, amountMinor: '-1000' },
+          ],
+        },
+      ]),
+    ]);
+    await shelf.hold({ customerId, amountMinor: 300n });
+    await post([takeBack(customerId, 500), takeBack(customerId, 400)]);
+    expect(await accounts(customerId)).toEqual({ WALLET: -300, WALLET_OWED: 200 });
+    await post([takeBack(customerId, 50)]);
+    expect(await accounts(customerId)).toEqual({ WALLET: -300, WALLET_OWED: 250 });
+    const { rows } = await shelf.owner.query<{ parts: string }>(
+      `select string_agg(e.position || ' ' || a.kind || ' ' || e.amount_minor, ', ' order by e.position) as parts
+       from ledger_entries e join ledger_accounts a on a.tenant_id = e.tenant_id and a.id = e.account_id
+       where e.transaction_id in (select transaction_id from ledger_entries where holder_id = $1 and amount_minor > 0)
+       group by e.transaction_id order by 1`,
+      [customerId],
+    );
+    expect(rows.map(({ parts }) => parts)).toEqual([
+      '1 WALLET 200, 2 WALLET_OWED 200, 3 LOYALTY_COST -400',
+      '1 WALLET 500, 2 LOYALTY_COST -500',
+      '1 WALLET_OWED 50, 2 LOYALTY_COST -50',
+    ]);
+    // Money that comes pays the debt first.
+    await post([
+      [
+        { kind: 'LOYALTY_COST', holderId: NIL, amountMinor: '260' },
+        { kind: 'WALLET_OWED', restKind: 'WALLET', holderId: customerId, amountMinor: '-260' },
+      ],
+    ]);
+    expect(await accounts(customerId)).toEqual({ WALLET: -310, WALLET_OWED: 0 });
+    expect(await shelf.fault()).toBeNull();
+  });
+
+  test('and plain transfers of the same accounts at once never deadlock', async () => {
+    const pair = [randomUUID(), randomUUID()];
+    for (const customerId of pair) await shelf.post({ ...gift(100n) }, { customerId });
+    await post(
+      pair.map((holderId) => [
+        { kind: 'LOYALTY_COST', holderId: NIL, amountMinor: '5000' },
+        { kind: 'WALLET', holderId, amountMinor: '-5000' },
+      ]),
+    );
+    const before = shelf.attempts;
+    const work = (index: number) => {
+      const [one, other] = [pair[index % 2]!, pair[(index + 1) % 2]!];
+      if (index % 3 === 0) return post([takeBack(one, 30), takeBack(other, 30)]);
+      return post([
+        [
+          { kind: 'WALLET', holderId: one, amountMinor: '7' },
+          { kind: 'WALLET', holderId: other, amountMinor: '-7' },
+        ],
+      ]);
+    };
+    await Promise.all(Array.from({ length: 120 }, (_, index) => work(index)));
+    expect(shelf.attempts - before, 'a deadlock is run again').toBe(120);
+    expect(await shelf.fault()).toBeNull();
+  });
+});
+
 test("an owner that is no superuser can let a customer's own transaction post to the tenant's accounts", async () => {
   await shelf.owner.query('begin');
   try {

@@ -220,18 +220,28 @@ end
 $$;
 
 -- Writes balanced transactions and ends holds, all of one database transaction at once.
--- p_postings: [{ id, kind, subjectId, currencyCode, occurredAt, entries: [{ kind, holderId, amountMinor }] }]
+-- p_postings: [{ id, kind, subjectId, currencyCode, occurredAt, entries: [{ kind, holderId, amountMinor, restKind }] }]
+-- An entry with a restKind brings its account as far towards zero as it goes (what is held stays); the rest falls on that other account of
+-- the same holder: cashback taken back from a wallet that no longer has it, or money that pays back a debt first. Known only here, because
+-- only here the accounts are locked.
 -- p_ends: [{ holdId, outcome, endedAt }]; a hold that ended already is left as it is.
 -- The application has no other way to write the ledger. Accounts move in the order of their ids, one statement an entry, which locks the
 -- account, reckons balance, place and hash, and checks the side; an account's own entries keep the order in which they are given, which
--- is all its chain asks for. The entries' trigger refuses what does not balance.
+-- is all its chain asks for. Where holds end or an entry may fall on two accounts, all accounts are locked first, and entries are written
+-- in the order given. The entries' trigger refuses what does not balance.
 create or replace function post_ledger(p_postings jsonb, p_ends jsonb) returns void
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
   v_tenant uuid := current_tenant();
+  v_splits boolean := jsonb_path_exists(p_postings, '$[*].entries[*].restKind');
   v record;
   v_posting jsonb;
   v_account ledger_accounts;
+  v_target uuid;
+  v_amount bigint;
+  v_rest bigint;
+  v_of int := 0;
+  v_position int := 0;
   v_n int := 0;
   v_transactions uuid[] := '{}';
   v_positions int[] := '{}';
@@ -245,42 +255,64 @@ begin
   if v_tenant is null then
     raise exception 'no tenant' using errcode = 'insufficient_privilege';
   end if;
-  if p_ends <> '[]' then
+  if v_splits or p_ends <> '[]' then
     perform lock_ledger_accounts(
       (select coalesce(jsonb_agg(e || jsonb_build_object('currencyCode', p ->> 'currencyCode')), '[]')
-        from jsonb_array_elements(p_postings) p cross join jsonb_array_elements(p -> 'entries') e),
-      (select array_agg((h ->> 'holdId')::uuid) from jsonb_array_elements(p_ends) h));
+        from jsonb_array_elements(p_postings) p cross join jsonb_array_elements(p -> 'entries') w
+        cross join lateral (select w as e union all select w || jsonb_build_object('kind', w ->> 'restKind') where w ? 'restKind') accounts),
+      (select coalesce(array_agg((h ->> 'holdId')::uuid), '{}') from jsonb_array_elements(p_ends) h));
     perform end_ledger_holds(p_ends);
   end if;
   for v in
-    select (p.v ->> 'id')::uuid as id, p.v ->> 'kind' as kind, (p.v ->> 'subjectId')::uuid as subject, p.v ->> 'currencyCode' as currency,
-      (p.v ->> 'occurredAt')::timestamptz as at, e.n as position, e.v ->> 'kind' as account_kind, (e.v ->> 'holderId')::uuid as holder,
-      (e.v ->> 'amountMinor')::bigint as amount,
+    select p.n as posting, (p.v ->> 'id')::uuid as id, p.v ->> 'kind' as kind, (p.v ->> 'subjectId')::uuid as subject,
+      p.v ->> 'currencyCode' as currency, (p.v ->> 'occurredAt')::timestamptz as at, e.n as position, e.v ->> 'kind' as account_kind,
+      (e.v ->> 'holderId')::uuid as holder, (e.v ->> 'amountMinor')::bigint as amount, e.v ->> 'restKind' as rest_kind,
       ledger_account_id(v_tenant, e.v ->> 'kind', p.v ->> 'currencyCode', (e.v ->> 'holderId')::uuid) as account
     from jsonb_array_elements(p_postings) with ordinality p (v, n) cross join jsonb_array_elements(p.v -> 'entries') with ordinality e (v, n)
-    order by account, p.n, e.n
+    order by case when not v_splits then ledger_account_id(v_tenant, e.v ->> 'kind', p.v ->> 'currencyCode', (e.v ->> 'holderId')::uuid) end,
+      p.n, e.n
   loop
-    for attempt in 1 .. 2 loop
-      update ledger_accounts a set balance_minor = a.balance_minor + v.amount, entry_count = a.entry_count + 1,
-          head = ledger_hash(a.head, v_tenant, a.id, a.entry_count + 1, v.amount, a.balance_minor + v.amount, v.id, v.kind, v.subject,
-            v.currency, v.at)
-        where a.tenant_id = v_tenant and a.id = v.account returning * into v_account;
-      exit when found;
-      if attempt = 2 then
-        raise exception 'ledger account % can be neither found nor made', v.account;
+    v_position := case when not v_splits then v.position - 1 when v.posting = v_of then v_position else 0 end;
+    v_of := v.posting;
+    v_target := v.account;
+    v_amount := v.amount;
+    v_rest := 0;
+    if v.rest_kind is not null then
+      select * into strict v_account from ledger_accounts a where a.tenant_id = v_tenant and a.id = v.account;
+      v_amount := case when v.amount > 0 then least(v.amount, greatest(0, -v_account.balance_minor - v_account.held_minor))
+        else greatest(v.amount, least(0, v_account.held_minor - v_account.balance_minor)) end;
+      v_rest := v.amount - v_amount;
+    end if;
+    for part in 1 .. 2 loop
+      if v_amount <> 0 or v_rest = 0 then
+        for attempt in 1 .. 2 loop
+          update ledger_accounts a set balance_minor = a.balance_minor + v_amount, entry_count = a.entry_count + 1,
+              head = ledger_hash(a.head, v_tenant, a.id, a.entry_count + 1, v_amount, a.balance_minor + v_amount, v.id, v.kind, v.subject,
+                v.currency, v.at)
+            where a.tenant_id = v_tenant and a.id = v_target returning * into v_account;
+          exit when found;
+          if attempt = 2 then
+            raise exception 'ledger account % can be neither found nor made', v_target;
+          end if;
+          insert into ledger_accounts (tenant_id, id, kind, currency_code, holder_id)
+            values (v_tenant, v.account, v.account_kind::ledger_account_kind, v.currency, v.holder) on conflict do nothing;
+        end loop;
+        v_n := v_n + 1;
+        v_position := v_position + 1;
+        v_transactions[v_n] := v.id;
+        v_positions[v_n] := v_position;
+        v_accounts[v_n] := v_target;
+        v_holders[v_n] := v.holder;
+        v_amounts[v_n] := v_amount;
+        v_balances[v_n] := v_account.balance_minor;
+        v_sequences[v_n] := v_account.entry_count;
+        v_hashes[v_n] := v_account.head;
       end if;
-      insert into ledger_accounts (tenant_id, id, kind, currency_code, holder_id)
-        values (v_tenant, v.account, v.account_kind::ledger_account_kind, v.currency, v.holder) on conflict do nothing;
+      exit when v_rest = 0;
+      v_target := ledger_account_id(v_tenant, v.rest_kind, v.currency, v.holder);
+      v_amount := v_rest;
+      v_rest := 0;
     end loop;
-    v_n := v_n + 1;
-    v_transactions[v_n] := v.id;
-    v_positions[v_n] := v.position;
-    v_accounts[v_n] := v.account;
-    v_holders[v_n] := v.holder;
-    v_amounts[v_n] := v.amount;
-    v_balances[v_n] := v_account.balance_minor;
-    v_sequences[v_n] := v_account.entry_count;
-    v_hashes[v_n] := v_account.head;
   end loop;
   for p in 0 .. jsonb_array_length(p_postings) - 1 loop
     v_posting := p_postings -> p;
