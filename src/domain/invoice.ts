@@ -10,7 +10,7 @@ import { addAll, formatAmount } from './money.ts';
 export type InvoiceKind = 'INVOICE' | 'CREDIT_NOTE';
 
 /** Raised with every change of the page that shows; old documents keep the template of their own number. */
-export const INVOICE_LAYOUT = 1;
+export const INVOICE_LAYOUT = 2;
 
 /** Amounts are in major units with the currency's decimals and thousands grouped by commas ("1,250.50"), digits 0 to 9. */
 export interface InvoiceDocument {

@@ -21,7 +21,10 @@ const FONT_FILES = [
 ];
 
 /** Documents keep the layout they were issued with, so every number that was ever in use stays here. */
-const TEMPLATE_FILES: ReadonlyMap<number, string> = new Map([[1, 'invoice-1.typ']]);
+const TEMPLATE_FILES: ReadonlyMap<number, string> = new Map([
+  [1, 'invoice-1.typ'],
+  [2, 'invoice-2.typ'],
+]);
 
 /** Results of layout that the last so many documents did not use are dropped: more would cost memory and gain little. */
 const CACHE_AGE_MAX = 2;

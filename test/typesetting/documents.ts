@@ -49,3 +49,19 @@ export function arabicInvoice(descriptions: readonly string[], changes: Partial<
     ...changes,
   });
 }
+
+export function chineseInvoice(descriptions: readonly string[], changes: Partial<InvoiceFacts> = {}): InvoiceDocument {
+  return invoice(descriptions, {
+    locale: 'zh-TW',
+    tenant: {
+      name: '尼羅河旅行社',
+      addressLines: ['台北市信義區信義路五段 7 號', '11049 台北'],
+      legalText: '交觀甲字第 1234 號，品保協會會員。',
+      taxId: '24536806',
+    },
+    customer: { name: '王小明', email: 'xiaoming.wang@example.test' },
+    currencyCode: 'TWD',
+    notes: '請攜帶護照，並於出發前兩小時抵達「第二航廈」。',
+    ...changes,
+  });
+}

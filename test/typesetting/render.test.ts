@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, open, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,12 +8,17 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { InvoiceDocument } from '../../src/domain/invoice.ts';
 import { createInvoiceRenderer } from '../../src/typesetting/render.ts';
-import { arabicInvoice, invoice } from './documents.ts';
+import { arabicInvoice, chineseInvoice, invoice } from './documents.ts';
 import { joined, squeezed, textRunsOf } from './pdfText.ts';
 import type { TextRun } from './pdfText.ts';
 
 const renderer = createInvoiceRenderer();
 afterAll(() => renderer.close());
+
+/** Written down before there was a layout 2: what customers have from then must never look different. */
+const STORED: Readonly<Record<string, { readonly sha256: string; readonly document: InvoiceDocument }>> = JSON.parse(
+  await readFile(new URL('stored/layout-1.json', import.meta.url), 'utf8'),
+);
 
 const MIXED = [
   'Room at فندق النيل, Cairo',
@@ -137,6 +143,51 @@ describe('an Arabic page', () => {
     expect(written.size).toBeGreaterThan(20);
     const lost = [...written, ...ARABIC_LABELS].filter((word) => !text.includes(word));
     expect(lost).toEqual(STACKED);
+  });
+});
+
+describe('a page in Traditional Chinese', () => {
+  test('says everything the document says, to the letter, and the day as its readers write it', async () => {
+    const document = chineseInvoice([
+      '海景雙人房，含早餐，兩晚',
+      '台北 101 觀景台 Observatory',
+      '接送——「第二航廈」…（中文）',
+    ]);
+    const pages = await render(document);
+    expect(pages).toHaveLength(1);
+    const text = joined(pages[0] ?? []);
+    const shown = { ...document, labels: null, locale: null, mark: null, kind: null, issuedAt: '2026年11月21日' };
+    for (const part of stringsOf(shown)) expect(text).toContain(squeezed(part));
+    for (const part of ['發票', '已付款', '統一編號：24536806', 'TWD8,675.35', '第1頁，共1頁'])
+      expect(text).toContain(part);
+    expect(text).not.toContain('2026-11-21');
+  });
+
+  test('is laid out from the left, as an English one', async () => {
+    const [page] = await render(chineseInvoice(['雙人房']));
+    const edges = ['雙人房', '1', '1,250.50', '14%'].map((text) => find(page, text).x);
+    expect(edges).toEqual(edges.toSorted((a, b) => a - b));
+  });
+});
+
+describe('one line of Arabic, Chinese, Latin and digits', () => {
+  test.each([
+    ['an English', invoice],
+    ['an Arabic', arabicInvoice],
+    ['a Chinese', chineseInvoice],
+  ])('keeps each of them whole on %s page', async (_what, make) => {
+    const [page = []] = await render(make(['Tour رحلة 台北 101 يوم 2026-12-01 (50%)']));
+    const { y } = find(page, '2026-12-01');
+    const line = page.filter((run) => Math.abs(run.y - y) < 1).map(({ text }) => text);
+    for (const part of ['Tour', 'رحلة', '台北', '101', 'يوم', '50%']) expect(line.join(' ')).toContain(part);
+  });
+});
+
+describe('a document of layout 1', () => {
+  test.each(Object.entries(STORED))('(%s) still gives the bytes it gave when it was issued', async (_name, stored) => {
+    expect(stored.document.layout).toBe(1);
+    const bytes = await renderer.render(stored.document);
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(stored.sha256);
   });
 });
 
