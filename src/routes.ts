@@ -1,6 +1,7 @@
 import type { App } from './context.ts';
 import type { InvoiceDocument } from './domain/invoice.ts';
 import { isUuid } from './ids.ts';
+import { logoContent } from './resolvers/logo.ts';
 import { receiveWebhook } from './webhooks.ts';
 
 /** What a handler beside the graph is given: the body is bounded and read already. */
@@ -75,7 +76,7 @@ export async function payReturn(app: App, request: RouteRequest): Promise<RouteA
 }
 
 /** The page of an invoice document: typesetting/render.ts, wired where the server is built. */
-export type RenderInvoice = (document: InvoiceDocument) => Uint8Array | Promise<Uint8Array>;
+export type RenderInvoice = (document: InvoiceDocument, logo: Uint8Array | null) => Uint8Array | Promise<Uint8Array>;
 
 /** GET /invoices/{id}.pdf?token=... (COM-11). The token says which tenant's invoice may be read, and until when. */
 export async function invoicePdf(app: App, render: RenderInvoice, request: RouteRequest): Promise<RouteAnswer> {
@@ -86,20 +87,21 @@ export async function invoicePdf(app: App, render: RenderInvoice, request: Route
     app.clock.now(),
   );
   if (!ticket || ticket.id !== id || !isUuid(ticket.tenantId)) return NOT_FOUND;
-  const invoice = await app.db.read({ tenantId: ticket.tenantId, customerId: null }, (tx) =>
-    tx.maybeOne<{ number: string; document: InvoiceDocument }>(
+  const found = await app.db.read({ tenantId: ticket.tenantId, customerId: null }, async (tx) => {
+    const invoice = await tx.maybeOne<{ number: string; document: InvoiceDocument }>(
       'select number, document from invoices where tenant_id = current_tenant() and id = $1',
       [id],
-    ),
-  );
-  if (!invoice) return NOT_FOUND;
+    );
+    return invoice && { ...invoice, logo: await logoContent(tx, invoice.document.tenant.logo?.sha256) };
+  });
+  if (!found) return NOT_FOUND;
   return {
     status: 200,
     headers: {
       'content-type': 'application/pdf',
-      'content-disposition': `inline; filename="${invoice.number}.pdf"`,
+      'content-disposition': `inline; filename="${found.number}.pdf"`,
       'cache-control': 'private, no-store',
     },
-    body: await render(invoice.document),
+    body: await render(found.document, found.logo),
   };
 }

@@ -37,7 +37,7 @@ export async function startServer(app: App): Promise<RunningServer> {
       legacyFawaterkWebhook: (request) => legacyFawaterkWebhook(app, request),
       payPage: (request) => payPage(app, request),
       payReturn: (request) => payReturn(app, request),
-      invoicePdf: (request) => invoicePdf(app, (document) => renderer.render(document), request),
+      invoicePdf: (request) => invoicePdf(app, (document, logo) => renderer.render(document, logo), request),
     },
   });
   const live = createLive({

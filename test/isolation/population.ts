@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { PLATFORM_TENANT_ID } from '../../src/auth/platform.ts';
 import { encodeGlobalId } from '../../src/global-id.ts';
 import { holdLedger } from '../../src/ledger.ts';
+import { logoPicture } from '../typesetting/documents.ts';
 import { giveWallet } from '../helpers/wallet.ts';
 import { eventually, type As, type SessionFacts, type TestApp } from '../helpers/app.ts';
 
@@ -56,6 +57,11 @@ export async function populate(world: TestApp): Promise<Population> {
     world.facts.otherPortalKey,
   );
   const customer = { token: victim.accessToken };
+  await world.data(
+    tenantAdmin,
+    'mutation ($input: UpdateTenantInput!) { updateTenant(input: $input) { tenant { logoSha256 } userErrors { code } } }',
+    { input: { logo: logoPicture().toString('base64') } },
+  );
   const order = await paidOrder(world, operator, customer, victim.userId);
   const rest = await insertTheRest(world, order.orderId, victim.userId);
   await world.request('POST', `/webhooks/payments/fawaterk/${world.facts.tenantSlug}?_json`, {

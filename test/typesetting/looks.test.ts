@@ -2,7 +2,7 @@ import type { Canvas } from '@napi-rs/canvas';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { InvoiceDocument } from '../../src/domain/invoice.ts';
 import { createInvoiceRenderer } from '../../src/typesetting/render.ts';
-import { arabicInvoice, chineseInvoice, invoice } from './documents.ts';
+import { arabicInvoice, chineseInvoice, invoice, logoOf, logoPicture, withLogo } from './documents.ts';
 import { approve, APPROVES, differenceFromApproved, pageImagesOf } from './pageImages.ts';
 
 /**
@@ -12,8 +12,12 @@ import { approve, APPROVES, differenceFromApproved, pageImagesOf } from './pageI
 const renderer = createInvoiceRenderer();
 afterAll(() => renderer.close());
 
-async function pagesOf(name: string, document: InvoiceDocument): Promise<{ name: string; page: Canvas }[]> {
-  const pages = await pageImagesOf(await renderer.render(document));
+async function pagesOf(
+  name: string,
+  document: InvoiceDocument,
+  logo: Uint8Array | null = null,
+): Promise<{ name: string; page: Canvas }[]> {
+  const pages = await pageImagesOf(await renderer.render(document, logo));
   return pages.map((page, index) => ({ page, name: pages.length === 1 ? name : `${name}-${index + 1}` }));
 }
 
@@ -65,6 +69,17 @@ const PAGES: Readonly<Record<string, InvoiceDocument>> = {
 describe('the page', () => {
   test.each(Object.entries(PAGES))('%s looks as approved', async (name, document) => {
     for (const each of await pagesOf(name, document)) {
+      if (APPROVES) await approve(each.name, each.page);
+      expect(await differenceFromApproved(each.name, each.page)).toBe(null);
+    }
+  });
+
+  test.each([
+    ['logo', 'image/png', invoice(['Deluxe room, sea view, breakfast'])],
+    ['logo-arabic', 'image/jpeg', arabicInvoice(['غرفة مزدوجة مطلة على البحر'])],
+  ] as const)('%s (%s) looks as approved', async (name, mime, document) => {
+    const logo = logoOf(logoPicture(mime));
+    for (const each of await pagesOf(name, withLogo(document, logo), logo.content)) {
       if (APPROVES) await approve(each.name, each.page);
       expect(await differenceFromApproved(each.name, each.page)).toBe(null);
     }

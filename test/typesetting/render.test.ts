@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { InvoiceDocument } from '../../src/domain/invoice.ts';
+import type { Logo } from '../../src/domain/logo.ts';
 import { createInvoiceRenderer } from '../../src/typesetting/render.ts';
-import { arabicInvoice, chineseInvoice, invoice } from './documents.ts';
+import { arabicInvoice, chineseInvoice, invoice, logoOf, logoPicture, withLogo } from './documents.ts';
 import { joined, squeezed, textRunsOf } from './pdfText.ts';
 import type { TextRun } from './pdfText.ts';
 
@@ -180,6 +181,31 @@ describe('one line of Arabic, Chinese, Latin and digits', () => {
     const { y } = find(page, '2026-12-01');
     const line = page.filter((run) => Math.abs(run.y - y) < 1).map(({ text }) => text);
     for (const part of ['Tour', 'رحلة', '台北', '101', 'يوم', '50%']) expect(line.join(' ')).toContain(part);
+  });
+});
+
+describe('a picture', () => {
+  test('is part of the bytes: another picture of the same size gives another page, and the same one the same', async () => {
+    const [one, other] = [logoOf(logoPicture('image/png', 60, 60)), logoOf(logoPicture('image/jpeg', 60, 60))];
+    const bytes = (logo: Logo) => renderer.render(withLogo(invoice(['Room']), logo), logo.content);
+    const [first, second, third] = [await bytes(one), await bytes(other), await bytes(one)];
+    expect(Buffer.compare(first, second)).not.toBe(0);
+    expect(Buffer.compare(first, third)).toBe(0);
+  });
+
+  test('of one document is not on the next', async () => {
+    const bare = await renderer.render(invoice(['Room']));
+    const logo = logoOf(logoPicture());
+    await renderer.render(withLogo(invoice(['Room']), logo), logo.content);
+    expect(Buffer.compare(bare, await renderer.render(invoice(['Room'])))).toBe(0);
+  });
+
+  test('that cannot be drawn is left out, because the invoice must be had; one that is not given is a defect', async () => {
+    const logo = logoOf(logoPicture());
+    const broken = withLogo(invoice(['Room']), logo);
+    const bytes = await renderer.render(broken, Buffer.from('not a picture'));
+    expect(Buffer.compare(bytes, await renderer.render(invoice(['Room'])))).toBe(0);
+    await expect(renderer.render(broken)).rejects.toMatchObject({ code: 'INTERNAL' });
   });
 });
 
