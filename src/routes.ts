@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 import type { App } from './context.ts';
 import type { InvoiceDocument } from './domain/invoice.ts';
 import { isUuid } from './ids.ts';
@@ -19,14 +21,15 @@ export interface RouteRequest {
 export interface RouteAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array;
+  /** A stream is sent as it comes, and ended when nobody takes it any more. */
+  readonly body: string | Uint8Array | Readable;
 }
 
-function json(status: number, body: unknown): RouteAnswer {
+export function json(status: number, body: unknown): RouteAnswer {
   return { status, headers: { 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify(body) };
 }
 
-const NOT_FOUND = json(404, { error: { code: 'NOT_FOUND', message: 'There is nothing here.' } });
+export const NOT_FOUND = json(404, { error: { code: 'NOT_FOUND', message: 'There is nothing here.' } });
 
 /** POST /webhooks/payments/{gateway}/{tenantSlug} */
 export async function paymentWebhook(app: App, request: RouteRequest): Promise<RouteAnswer> {

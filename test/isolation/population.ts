@@ -18,6 +18,8 @@ export interface Population {
   readonly ids: Readonly<Record<string, string>>;
   readonly orderNumber: string;
   readonly invoiceNumber: string;
+  /** The month that the invoice is of. */
+  readonly invoiceMonth: string;
   readonly operationKey: string;
   readonly owners: Readonly<Record<'operator' | 'tenantAdmin' | 'platformInA' | 'customer', As>>;
   /** Who must see nothing of it: another tenant's people, and another customer of the same tenant. */
@@ -72,6 +74,10 @@ export async function populate(world: TestApp): Promise<Population> {
     'select id from webhook_deliveries where tenant_id = $1 and payment_id is not null limit 1',
     [TENANT_A],
   );
+  const [month] = await world.owner<{ month: string }>(
+    'select issued_month as month from invoices where tenant_id = $1 and number = $2',
+    [TENANT_A, order.invoiceNumber],
+  );
   const [key] = await world.owner<{ id: string }>('select id from api_keys where tenant_id = $1 limit 1', [TENANT_A]);
   return {
     tenantA: TENANT_A,
@@ -89,6 +95,7 @@ export async function populate(world: TestApp): Promise<Population> {
     },
     orderNumber: order.orderNumber,
     invoiceNumber: order.invoiceNumber,
+    invoiceMonth: month!.month,
     operationKey: 'CANARYREF-pay',
     owners: { operator, tenantAdmin, customer, platformInA: { token: platform, tenant: world.facts.tenantSlug } },
     strangers: {
