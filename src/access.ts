@@ -74,6 +74,7 @@ export const ACCESS_RULES = {
   'payment.review': { from: 'OPERATOR', scope: null },
   'payment.refund': { from: 'OPERATOR', scope: null },
   'invoice.read': { from: 'CUSTOMER', scope: 'invoices:read' },
+  'invoice.archive': { from: 'OPERATOR', scope: null },
   'booking.read': { from: 'CUSTOMER', scope: 'orders:read' },
   'user.read': { from: 'CUSTOMER', scope: 'orders:read' },
   'webhook.read': { from: 'OPERATOR', scope: 'webhooks:read' },

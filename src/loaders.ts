@@ -33,7 +33,7 @@ const UNSHOWN = {
     'pollAttempts',
     'version',
   ],
-  invoice: ['tenantId', 'customerId', 'document'],
+  invoice: ['tenantId', 'customerId', 'document', 'issuedMonth'],
   booking: ['tenantId', 'createdAt', 'version'],
 } as const;
 export type ItemRow = Omit<OrderItemModel, (typeof UNSHOWN.item)[number]>;

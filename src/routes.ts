@@ -1,6 +1,9 @@
+import type { Readable } from 'node:stream';
+
 import type { App } from './context.ts';
 import type { InvoiceDocument } from './domain/invoice.ts';
 import { isUuid } from './ids.ts';
+import { logoContent } from './resolvers/logo.ts';
 import { receiveWebhook } from './webhooks.ts';
 
 /** What a handler beside the graph is given: the body is bounded and read already. */
@@ -18,14 +21,15 @@ export interface RouteRequest {
 export interface RouteAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array;
+  /** A stream is sent as it comes, and ended when nobody takes it any more. */
+  readonly body: string | Uint8Array | Readable;
 }
 
-function json(status: number, body: unknown): RouteAnswer {
+export function json(status: number, body: unknown): RouteAnswer {
   return { status, headers: { 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify(body) };
 }
 
-const NOT_FOUND = json(404, { error: { code: 'NOT_FOUND', message: 'There is nothing here.' } });
+export const NOT_FOUND = json(404, { error: { code: 'NOT_FOUND', message: 'There is nothing here.' } });
 
 /** POST /webhooks/payments/{gateway}/{tenantSlug} */
 export async function paymentWebhook(app: App, request: RouteRequest): Promise<RouteAnswer> {
@@ -75,7 +79,7 @@ export async function payReturn(app: App, request: RouteRequest): Promise<RouteA
 }
 
 /** The page of an invoice document: typesetting/render.ts, wired where the server is built. */
-export type RenderInvoice = (document: InvoiceDocument) => Uint8Array | Promise<Uint8Array>;
+export type RenderInvoice = (document: InvoiceDocument, logo: Uint8Array | null) => Uint8Array | Promise<Uint8Array>;
 
 /** GET /invoices/{id}.pdf?token=... (COM-11). The token says which tenant's invoice may be read, and until when. */
 export async function invoicePdf(app: App, render: RenderInvoice, request: RouteRequest): Promise<RouteAnswer> {
@@ -86,20 +90,21 @@ export async function invoicePdf(app: App, render: RenderInvoice, request: Route
     app.clock.now(),
   );
   if (!ticket || ticket.id !== id || !isUuid(ticket.tenantId)) return NOT_FOUND;
-  const invoice = await app.db.read({ tenantId: ticket.tenantId, customerId: null }, (tx) =>
-    tx.maybeOne<{ number: string; document: InvoiceDocument }>(
+  const found = await app.db.read({ tenantId: ticket.tenantId, customerId: null }, async (tx) => {
+    const invoice = await tx.maybeOne<{ number: string; document: InvoiceDocument }>(
       'select number, document from invoices where tenant_id = current_tenant() and id = $1',
       [id],
-    ),
-  );
-  if (!invoice) return NOT_FOUND;
+    );
+    return invoice && { ...invoice, logo: await logoContent(tx, invoice.document.tenant.logo?.sha256) };
+  });
+  if (!found) return NOT_FOUND;
   return {
     status: 200,
     headers: {
       'content-type': 'application/pdf',
-      'content-disposition': `inline; filename="${invoice.number}.pdf"`,
+      'content-disposition': `inline; filename="${found.number}.pdf"`,
       'cache-control': 'private, no-store',
     },
-    body: await render(invoice.document),
+    body: await render(found.document, found.logo),
   };
 }

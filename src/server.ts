@@ -5,10 +5,11 @@ import { encodeCursor } from './cursor.ts';
 import { Engine } from './graphql/engine.ts';
 import { createLiveEngine, createLiveMetrics } from './graphql/live.ts';
 import { createHttpServer } from './http.ts';
+import { createInvoiceArchive } from './invoice-archive.ts';
 import { sourceAddressOf } from './http/source.ts';
 import { createLive } from './live/live.ts';
 import { payPage } from './pay-page.ts';
-import { invoicePdf, legacyFawaterkWebhook, paymentWebhook, payReturn } from './routes.ts';
+import { invoicePdf, legacyFawaterkWebhook, paymentWebhook, payReturn, type RenderInvoice } from './routes.ts';
 import { schema } from './schema/index.ts';
 import { createInvoiceRenderer } from './typesetting/render.ts';
 
@@ -27,6 +28,7 @@ export async function startServer(app: App): Promise<RunningServer> {
     encodeCursor(vault, { tenantId, epoch: head.epoch }, head),
   );
   const renderer = createInvoiceRenderer();
+  const render: RenderInvoice = (document, logo) => renderer.render(document, logo);
   const http = createHttpServer({
     app,
     engine,
@@ -37,7 +39,8 @@ export async function startServer(app: App): Promise<RunningServer> {
       legacyFawaterkWebhook: (request) => legacyFawaterkWebhook(app, request),
       payPage: (request) => payPage(app, request),
       payReturn: (request) => payReturn(app, request),
-      invoicePdf: (request) => invoicePdf(app, (document) => renderer.render(document), request),
+      invoicePdf: (request) => invoicePdf(app, render, request),
+      invoiceArchive: createInvoiceArchive(app, render),
     },
   });
   const live = createLive({

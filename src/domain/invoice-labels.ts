@@ -30,6 +30,8 @@ export interface InvoiceLabels {
   readonly refunded: string;
   /** `{page}` and `{pages}` are replaced when the page is laid out. */
   readonly pageOfPages: string;
+  /** `{year}` and `{month}` and `{day}` with two digits each, or `{m}` and `{d}` with as many as they need. Layout 2 on. */
+  readonly dateForm: string;
 }
 
 const ENGLISH: InvoiceLabels = {
@@ -58,6 +60,7 @@ const ENGLISH: InvoiceLabels = {
   paid: 'Paid',
   refunded: 'Refunded',
   pageOfPages: 'Page {page} of {pages}',
+  dateForm: '{year}-{month}-{day}',
 };
 
 const ARABIC: InvoiceLabels = {
@@ -86,10 +89,40 @@ const ARABIC: InvoiceLabels = {
   paid: 'مدفوعة',
   refunded: 'مستردة',
   pageOfPages: 'صفحة {page} من {pages}',
+  dateForm: '{year}-{month}-{day}',
+};
+
+const TRADITIONAL_CHINESE: InvoiceLabels = {
+  invoice: '發票',
+  creditNote: '折讓單',
+  number: '號碼',
+  issuedAt: '開立日期',
+  orderNumber: '訂單',
+  creditedInvoice: '原發票',
+  billTo: '客戶',
+  taxId: '統一編號',
+  description: '項目',
+  quantity: '數量',
+  unitPrice: '單價',
+  taxRate: '稅率',
+  lineTotal: '金額',
+  net: '未稅金額',
+  tax: '稅額',
+  subtotal: '小計',
+  total: '總計',
+  amountPaid: '已付金額',
+  amountRefunded: '退款金額',
+  amountDue: '應付金額',
+  pricesIncludeTax: '價格含稅。',
+  notes: '備註',
+  paid: '已付款',
+  refunded: '已退款',
+  pageOfPages: '第 {page} 頁，共 {pages} 頁',
+  dateForm: '{year}年{m}月{d}日',
 };
 
 /** A further language is one more entry here; the page takes its direction from the language by itself. */
-const LABELS = { en: ENGLISH, ar: ARABIC } as const;
+const LABELS = { en: ENGLISH, ar: ARABIC, 'zh-Hant': TRADITIONAL_CHINESE } as const;
 
 export type InvoiceLocale = keyof typeof LABELS;
 
@@ -97,12 +130,18 @@ export function labelsOf(locale: InvoiceLocale): InvoiceLabels {
   return LABELS[locale];
 }
 
-/** The language an invoice is printed in for somebody's locale: `ar-EG` is `ar`; a language we have no words for is `en`. */
-export function invoiceLocaleOf(locale: string): InvoiceLocale {
-  const language = locale.toLowerCase().split(/[-_]/)[0] ?? '';
-  return isInvoiceLocale(language) ? language : 'en';
-}
+/** Who reads simplified characters; all other Chinese is set in the traditional ones. */
+const SIMPLIFIED_CHINESE: ReadonlySet<string> = new Set(['hans', 'cn', 'sg', 'my']);
 
-function isInvoiceLocale(language: string): language is InvoiceLocale {
-  return Object.hasOwn(LABELS, language);
+/**
+ * The language an invoice is printed in for somebody's locale: `ar-EG` is `ar`; `zh`, `zh-TW` and `zh-HK` are `zh-Hant`;
+ * a language (or a way to write one, such as `zh-Hans`) we have no words for is `en`.
+ */
+export function invoiceLocaleOf(locale: string): InvoiceLocale {
+  const [language = '', ...rest] = locale.toLowerCase().split(/[-_]/);
+  if (language === 'ar') return 'ar';
+  if (language !== 'zh') return 'en';
+  // A script that is named says more than the place: zh-Hant-CN is traditional.
+  const isSimplified = !rest.includes('hant') && rest.some((part) => SIMPLIFIED_CHINESE.has(part));
+  return isSimplified ? 'en' : 'zh-Hant';
 }

@@ -5,12 +5,13 @@
 import { Temporal } from 'temporal-polyfill';
 import { invoiceLocaleOf, labelsOf } from './invoice-labels.ts';
 import type { InvoiceLabels, InvoiceLocale } from './invoice-labels.ts';
+import type { LogoFacts } from './logo.ts';
 import { addAll, formatAmount } from './money.ts';
 
 export type InvoiceKind = 'INVOICE' | 'CREDIT_NOTE';
 
 /** Raised with every change of the page that shows; old documents keep the template of their own number. */
-export const INVOICE_LAYOUT = 1;
+export const INVOICE_LAYOUT = 2;
 
 /** Amounts are in major units with the currency's decimals and thousands grouped by commas ("1,250.50"), digits 0 to 9. */
 export interface InvoiceDocument {
@@ -46,6 +47,8 @@ export interface InvoiceTenant {
   readonly addressLines: readonly string[];
   readonly legalText: string | null;
   readonly taxId: string | null;
+  /** Its picture, by name: the bytes are kept under it for good. There is none in documents of layout 1. */
+  readonly logo?: LogoFacts | null;
 }
 
 export interface InvoiceCustomer {
@@ -125,6 +128,7 @@ export function buildInvoiceDocument(facts: InvoiceFacts): InvoiceDocument {
       addressLines: facts.tenant.addressLines.map(printable).filter((line) => line !== ''),
       legalText: printableLinesOrNull(facts.tenant.legalText),
       taxId: printableOrNull(facts.tenant.taxId),
+      logo: facts.tenant.logo ?? null,
     },
     customer: { name: printable(facts.customer.name), email: printableOrNull(facts.customer.email) },
     currencyCode: facts.currencyCode,

@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 
 import { refusal, type WireCode } from '../graphql/mask.ts';
 
@@ -20,19 +22,38 @@ export interface Visit {
 
 export type Headers = Readonly<Record<string, string>>;
 
+function usualHeaders(visit: Visit): Headers {
+  return {
+    'x-request-id': visit.requestId,
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'cache-control': 'no-store',
+  };
+}
+
 /** Sends a whole answer; headers every answer has are added. */
 export function send(visit: Visit, status: number, headers: Headers, body: string | Uint8Array): void {
   const { response } = visit;
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, {
     'content-length': typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength,
-    'x-request-id': visit.requestId,
-    'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
-    'cache-control': 'no-store',
+    ...usualHeaders(visit),
     ...headers,
   });
   response.end(visit.request.method === 'HEAD' ? undefined : body);
+}
+
+/** Whoever takes nothing for so long is cut off: an answer in the making holds a place that others wait for. */
+const STREAM_IDLE_MS = 60_000;
+
+/** Sends an answer as it is made. The stream is ended when the client goes away, and the connection when the stream fails. */
+export async function sendStream(visit: Visit, status: number, headers: Headers, body: Readable): Promise<void> {
+  const { response } = visit;
+  if (response.headersSent || response.destroyed) return void body.destroy();
+  response.writeHead(status, { ...usualHeaders(visit), ...headers });
+  response.setTimeout(STREAM_IDLE_MS, () => response.destroy());
+  // Whoever made the stream has said what became of it; the status is sent already.
+  await pipeline(body, response).catch(() => response.destroy());
 }
 
 export function sendJson(visit: Visit, status: number, value: unknown, headers: Headers = {}): void {

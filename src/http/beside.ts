@@ -1,9 +1,10 @@
 import { timingSafeEqual } from 'node:crypto';
+import { Readable } from 'node:stream';
 
 import { isAtLeast } from '../access.ts';
 import type { App } from '../context.ts';
 import type { RouteAnswer, RouteRequest } from '../routes.ts';
-import { send, sendJson, sendRefusal, type Visit } from './answer.ts';
+import { send, sendJson, sendRefusal, sendStream, type Visit } from './answer.ts';
 import { BodyTooLarge, readBody } from './body.ts';
 import { identifyAt, identityRequestOf } from './gate.ts';
 import type { Origins } from './origins.ts';
@@ -18,6 +19,7 @@ export interface RouteHandlers {
   readonly payPage: RouteHandler;
   readonly payReturn: RouteHandler;
   readonly invoicePdf: RouteHandler;
+  readonly invoiceArchive: RouteHandler;
 }
 
 export interface BesideDeps {
@@ -67,6 +69,12 @@ const ROUTES: readonly Route[] = [
       sendJson(visit, 200, await app.auth.jwks(), { 'cache-control': 'public, max-age=300' }),
   },
   { name: 'invoice', methods: READ, path: /^\/invoices\/(?<id>[0-9a-f-]{36})\.pdf$/, serve: handledBy('invoicePdf') },
+  {
+    name: 'invoice-archive',
+    methods: ['GET'],
+    path: /^\/invoices\/archive\/(?<month>\d{4}-\d{2})\.zip$/,
+    serve: handledBy('invoiceArchive'),
+  },
   {
     name: 'webhook',
     methods: ['POST'],
@@ -130,7 +138,8 @@ function handledBy(name: keyof RouteHandlers): Route['serve'] {
       body,
       sourceAddress: visit.address,
     });
-    send(visit, answer.status, answer.headers, answer.body);
+    if (answer.body instanceof Readable) await sendStream(visit, answer.status, answer.headers, answer.body);
+    else send(visit, answer.status, answer.headers, answer.body);
   };
 }
 

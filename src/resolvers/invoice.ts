@@ -2,6 +2,7 @@ import { authorize } from '../access.ts';
 import type { Context } from '../context.ts';
 import type { Transaction } from '../db.ts';
 import { buildInvoiceDocument, type InvoiceFacts } from '../domain/invoice.ts';
+import type { LogoFacts } from '../domain/logo.ts';
 import { formatInvoiceNumber } from '../domain/numbering.ts';
 import type { OrderItemModel, OrderModel, TenantModel } from '../generated/prisma/models.ts';
 import { columns } from '../columns.ts';
@@ -40,8 +41,10 @@ export interface InvoiceSources {
   readonly order: OrderModel;
   readonly items: readonly OrderItemModel[];
   readonly customer: UserRow;
-  readonly tenant: TenantModel;
+  readonly tenant: SellerRow;
 }
+
+type SellerRow = TenantModel & { readonly logo: LogoFacts | null };
 
 /** What stands on an order's invoice and credit notes, in one message. */
 export async function readInvoiceSources(tx: Transaction, orderId: string): Promise<InvoiceSources> {
@@ -58,7 +61,11 @@ export async function readInvoiceSources(tx: Transaction, orderId: string): Prom
          select o.customer_id from orders o where o.tenant_id = current_tenant() and o.id = $1)`,
       [orderId],
     ),
-    tx.one<TenantModel>(`select ${TENANT_COLUMNS} from tenants t where t.id = current_tenant()`),
+    tx.one<SellerRow>(
+      `select ${TENANT_COLUMNS}, case when l.sha256 is not null then jsonb_build_object(
+         'sha256', l.sha256, 'mediaType', l.media_type, 'width', l.width, 'height', l.height) end as logo
+       from tenants t left join tenant_logos l on l.tenant_id = t.id and l.sha256 = t.logo_sha256 where t.id = current_tenant()`,
+    ),
   ]);
   return { order, items, customer, tenant };
 }
@@ -102,6 +109,7 @@ export function invoiceFacts({ order, items, customer, tenant }: InvoiceSources,
       addressLines: legal.addressLines ?? [],
       legalText: legal.legalText ?? null,
       taxId: legal.taxId ?? null,
+      logo: tenant.logo,
     },
     customer: {
       name: [customer.firstName, customer.lastName].filter(Boolean).join(' ') || customer.email,

@@ -3,6 +3,7 @@ import { appendAudit } from '../audit.ts';
 import { PLATFORM_TENANT_ID } from '../auth/platform.ts';
 import { columns } from '../columns.ts';
 import type { Context } from '../context.ts';
+import type { Logo } from '../domain/logo.ts';
 import { pgCode, type Transaction } from '../db.ts';
 import { ROUNDING_LEVELS, type TaxProfile } from '../domain/order-price.ts';
 import { ROUNDING_MODES } from '../domain/money.ts';
@@ -23,6 +24,7 @@ import {
 } from '../paging.ts';
 import { prismaOver } from '../prisma.ts';
 import { announceChange, authorOf, checkTenantId, recordChange } from './configuration.ts';
+import { checkLogo, keepLogo, mentionLogo } from './logo.ts';
 
 /** What invoices say of the seller. */
 export interface LegalFacts {
@@ -64,6 +66,8 @@ export interface CreateTenantInput extends TenantFields {
 export interface UpdateTenantInput extends TenantFields {
   readonly idempotencyKey?: Given<string>;
   readonly tenantId?: Given<string>;
+  /** In base64; null takes it away. */
+  readonly logo?: Given<string>;
 }
 
 export type TenantRow = TenantModel;
@@ -128,11 +132,12 @@ export async function updateTenant(ctx: Context, input: UpdateTenantInput): Prom
   if (isGiven(input.active) || isGiven(input.plan) || isGiven(input.type)) authorize(ctx, 'tenant.govern');
   checkTenantId(ctx, input.tenantId);
   checkFields(input);
+  const logo = isGiven(input.logo) ? checkLogo(input.logo!) : input.logo === null ? null : undefined;
   const { tenantId } = ctx.scope;
   if (input.active === false && tenantId === PLATFORM_TENANT_ID)
     throw new AppError('INVALID_STATE', 'The platform itself stays active.');
   const done = await runOperation(ctx, 'updateTenant', { ...input }, (operation) =>
-    operation.once((tx) => changeTenant(ctx, tx, input)),
+    operation.once((tx) => changeTenant(ctx, tx, input, logo)),
   );
   announceChange(ctx, 'tenant.changed', tenantId);
   return done;
@@ -177,11 +182,19 @@ async function insertTenant(ctx: Context, tx: Transaction, input: CreateTenantIn
   return { type: 'Tenant', id };
 }
 
-async function changeTenant(ctx: Context, tx: Transaction, input: UpdateTenantInput): Promise<Done> {
+/** @param logo the new one; null takes it away, undefined leaves it */
+async function changeTenant(
+  ctx: Context,
+  tx: Transaction,
+  input: UpdateTenantInput,
+  logo: Logo | null | undefined,
+): Promise<Done> {
   const row = await tx.one<TenantRow>(
     `select ${TENANT_COLUMNS} from tenants t where t.id = current_tenant() for update`,
   );
-  const { id, slug: _slug, version, createdAt: _createdAt, ...before } = row;
+  const { id, slug: _slug, version, createdAt: _createdAt, logoSha256, ...before } = row;
+  if (logo) await keepLogo(tx, logo, ctx.app.clock);
+  const nextLogo = logo === undefined ? logoSha256 : (logo?.sha256 ?? null);
   const after = {
     name: input.name ?? before.name,
     // Null takes a domain away; left out, it stays.
@@ -195,15 +208,15 @@ async function changeTenant(ctx: Context, tx: Transaction, input: UpdateTenantIn
     taxProfile: mergeGiven(before.taxProfile as object, input.taxProfile),
     legal: mergeGiven(before.legal as object, input.legal),
   };
-  await tx.query(UPDATE, [id, ...changeableValues(after)]);
+  await tx.query(UPDATE, [id, ...changeableValues(after), nextLogo]);
   await recordChange(authorOf(ctx), tx, {
     type: 'tenant.changed',
     aggregateType: 'Tenant',
     aggregateId: id,
     version: version + 1,
     action: 'tenant.update',
-    before,
-    after,
+    before: { ...before, logo: await mentionLogo(tx, logoSha256) },
+    after: { ...after, logo: await mentionLogo(tx, nextLogo) },
   });
   return { type: 'Tenant', id };
 }
@@ -260,4 +273,4 @@ function checkFields(fields: TenantFields): void {
 const INSERT = `insert into tenants (id, name, domain, type, plan, active, currency_code, locale, time_zone, tax_profile, legal, slug, created_at)
   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`;
 const UPDATE = `update tenants set name = $2, domain = $3, type = $4, plan = $5, active = $6, currency_code = $7, locale = $8, time_zone = $9,
-    tax_profile = $10, legal = $11, version = version + 1 where id = $1`;
+    tax_profile = $10, legal = $11, logo_sha256 = $12, version = version + 1 where id = $1`;

@@ -2,6 +2,7 @@ import { authorize } from '../access.ts';
 import { InvoiceKind } from '../generated/prisma/enums.ts';
 import { encodeGlobalId } from '../global-id.ts';
 import type { InvoiceRow } from '../loaders.ts';
+import { readInvoiceArchive, type InvoiceArchive } from '../resolvers/invoice-archive.ts';
 import { invoiceLink, readInvoice } from '../resolvers/invoice.ts';
 import { authorizedLoad } from '../resolvers/node-load.ts';
 import { builder } from './builder.ts';
@@ -47,7 +48,25 @@ registerNode(
   authorizedLoad('invoice.read', (ctx, ids) => ctx.loaders.invoice.loadMany(ids)),
 );
 
+const InvoiceArchiveType = builder.objectRef<InvoiceArchive>('InvoiceArchive').implement({
+  description: "A month's invoices and credit notes to download (COM-11).",
+  fields: (t) => ({
+    month: t.exposeString('month', { description: 'YYYY-MM, of the days that stand on the pages.' }),
+    invoices: t.exposeInt('invoices', { description: 'Invoices and credit notes in it.' }),
+    url: t.expose('url', {
+      type: 'URL',
+      description: 'A zip of their pages with manifest.csv at its end. The link may be opened for fifteen minutes.',
+    }),
+  }),
+});
+
 builder.queryFields((t) => ({
+  invoiceArchive: t.field({
+    type: InvoiceArchiveType,
+    description: 'All invoices and credit notes of a calendar month (YYYY-MM) as a zip. [operator]',
+    args: { month: t.arg.string({ required: true }) },
+    resolve: (_root, { month }, ctx) => readInvoiceArchive(ctx, month),
+  }),
   invoice: t.field({
     type: Invoice,
     nullable: true,

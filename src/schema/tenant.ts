@@ -81,6 +81,10 @@ export const Tenant = builder.prismaObject('Tenant', {
     timeZone: t.expose('timeZone', { type: 'TimeZone' }),
     taxProfile: t.field({ type: TaxProfileType, resolve: (tenant) => tenant.taxProfile as unknown as TaxProfile }),
     legal: t.field({ type: LegalFactsType, resolve: (tenant) => tenant.legal as LegalFacts }),
+    logoSha256: t.exposeString('logoSha256', {
+      nullable: true,
+      description: 'Of the picture on new invoices, in hexadecimal; null where there is none.',
+    }),
     portal: t.field({
       type: PortalConfig,
       description: '[tenantAdmin]',
@@ -152,6 +156,10 @@ const UpdateTenantInput = builder.inputType('UpdateTenantInput', {
     timeZone: t.field({ type: 'TimeZone' }),
     taxProfile: t.field({ type: TaxProfileInput }),
     legal: t.field({ type: LegalFactsInput }),
+    logo: t.string({
+      description:
+        'The picture on invoices from now on: PNG or JPEG in base64, at most 64 KiB and 2000 x 2000 pixels. Null takes it away.',
+    }),
     idempotencyKey: t.string(),
   }),
 });

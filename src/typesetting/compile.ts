@@ -21,14 +21,23 @@ const FONT_FILES = [
 ];
 
 /** Documents keep the layout they were issued with, so every number that was ever in use stays here. */
-const TEMPLATE_FILES: ReadonlyMap<number, string> = new Map([[1, 'invoice-1.typ']]);
+const TEMPLATE_FILES: ReadonlyMap<number, string> = new Map([
+  [1, 'invoice-1.typ'],
+  [2, 'invoice-2.typ'],
+]);
+
+/** Where the template finds the picture; there is no such file, only what is put in its place for one document. */
+const LOGO_PATH = fileURLToPath(new URL('logo', import.meta.url));
 
 /** Results of layout that the last so many documents did not use are dropped: more would cost memory and gain little. */
 const CACHE_AGE_MAX = 2;
 
 export interface InvoiceCompiler {
-  /** @throws Error if the document has an unknown layout or does not compile; both are defects. */
-  compile(document: InvoiceDocument): Uint8Array<ArrayBuffer>;
+  /**
+   * @param logo the picture that the document names
+   * @throws Error if the document has an unknown layout, names a picture that is not given, or does not compile: all are defects
+   */
+  compile(document: InvoiceDocument, logo?: Uint8Array | null): Uint8Array<ArrayBuffer>;
 }
 
 export function createInvoiceCompiler(): InvoiceCompiler {
@@ -47,18 +56,29 @@ export function createInvoiceCompiler(): InvoiceCompiler {
   }
 
   return {
-    compile(document) {
-      const entry = { mainFileContent: templateOf(document.layout), inputs: { document: JSON.stringify(document) } };
+    compile(document, logo = null) {
+      const template = templateOf(document.layout);
+      if (document.tenant.logo && logo === null) throw new Error('the picture that the document names is not given');
       try {
-        // Straight from source to bytes: a result of compiler.compile() is never freed again, about 0.8 MB per invoice.
-        return new Uint8Array(compiler.pdf(entry, {}));
+        if (logo !== null) compiler.mapShadow(LOGO_PATH, Buffer.from(logo));
+        return pdfOf(template, document);
       } catch (error) {
+        // A picture can be whole and still be one that the engine cannot draw. The invoice must be had all the same.
+        if (document.tenant.logo) return this.compile({ ...document, tenant: { ...document.tenant, logo: null } });
         throw new Error(`the invoice does not compile: ${reasonOf(error)}`, { cause: error });
       } finally {
+        if (logo !== null) compiler.unmapShadow(LOGO_PATH);
         compiler.evictCache(CACHE_AGE_MAX);
       }
     },
   };
+
+  // Straight from source to bytes: a result of compiler.compile() is never freed again, about 0.8 MB per invoice.
+  function pdfOf(template: string, document: InvoiceDocument): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(
+      compiler.pdf({ mainFileContent: template, inputs: { document: JSON.stringify(document) } }, {}),
+    );
+  }
 }
 
 /** The compiler's errors have an empty message; what it has to say stands in `code`. */

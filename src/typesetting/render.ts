@@ -11,10 +11,11 @@ import type { RenderAnswer } from './render-thread.ts';
 export interface InvoiceRenderer {
   /**
    * The PDF of an invoice document; the same document always gives the same bytes.
+   * @param logo the bytes of the picture that the document names, if it names one
    * @throws AppError OVERLOADED when too many wait, DEADLINE_EXCEEDED when one page takes too long, INTERNAL when the
    * document cannot be laid out (a defect) or the renderer was closed.
    */
-  render(document: InvoiceDocument): Promise<Uint8Array<ArrayBuffer>>;
+  render(document: InvoiceDocument, logo?: Uint8Array | null): Promise<Uint8Array<ArrayBuffer>>;
   /** Ends the thread; pages that are still waited for fail. */
   close(): Promise<void>;
 }
@@ -30,11 +31,17 @@ const LIMITS: RenderLimits = { pageMsMax: 10_000, waitingMax: 32 };
 /** Starts nothing yet: the thread is made for the first page, and made anew after one that failed to end. */
 export function createInvoiceRenderer(limits: RenderLimits = LIMITS): InvoiceRenderer {
   const queue = new RenderQueue(limits);
-  return { render: (document) => queue.add(document), close: () => queue.close() };
+  return { render: (document, logo = null) => queue.add({ document, logo }), close: () => queue.close() };
+}
+
+/** What is sent to the thread. */
+export interface RenderTask {
+  readonly document: InvoiceDocument;
+  readonly logo: Uint8Array | null;
 }
 
 interface Order {
-  readonly document: InvoiceDocument;
+  readonly task: RenderTask;
   readonly resolve: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly reject: (error: Error) => void;
 }
@@ -50,11 +57,11 @@ class RenderQueue {
     this.#limits = limits;
   }
 
-  add(document: InvoiceDocument): Promise<Uint8Array<ArrayBuffer>> {
+  add(task: RenderTask): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#closed) return Promise.reject(internal('the invoice renderer is closed'));
     if (this.#waiting.length >= this.#limits.waitingMax) return Promise.reject(tooMany());
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ document, resolve, reject });
+      this.#waiting.push({ task, resolve, reject });
       this.#next();
     });
   }
@@ -78,7 +85,7 @@ class RenderQueue {
     this.#thread.ref();
     const timer = setTimeout(() => this.#dropThread(tooLong()), this.#limits.pageMsMax);
     this.#current = { order, timer };
-    this.#thread.postMessage(order.document);
+    this.#thread.postMessage(order.task);
   }
 
   #startThread(): Worker {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { buildInvoiceDocument } from '../../src/domain/invoice.ts';
 import type { InvoiceFacts, InvoiceLineFacts } from '../../src/domain/invoice.ts';
-import { invoiceLocaleOf } from '../../src/domain/invoice-labels.ts';
+import { invoiceLocaleOf, labelsOf } from '../../src/domain/invoice-labels.ts';
 
 const ROOM: InvoiceLineFacts = {
   description: 'Room, two nights',
@@ -118,13 +118,35 @@ describe('an invoice document', () => {
     const document = buildInvoiceDocument(facts({ locale: 'ar-EG' }));
     expect(document).toMatchObject({ locale: 'ar', labels: { invoice: 'فاتورة' } });
     expect(JSON.parse(JSON.stringify(document))).toEqual(document);
-    expect(['ar-EG', 'AR', 'en_GB', 'fr', '', 'constructor'].map(invoiceLocaleOf)).toEqual([
-      'ar',
-      'ar',
-      'en',
-      'en',
-      'en',
-      'en',
-    ]);
+  });
+
+  test.each([
+    ['ar', ['ar', 'ar-EG', 'AR', 'ar_SA']],
+    ['zh-Hant', ['zh', 'zh-TW', 'zh-HK', 'zh-MO', 'zh_tw', 'ZH-HANT', 'zh-Hant-HK', 'zh-Hant-CN']],
+    // We have no words in simplified characters, and the traditional ones are not theirs.
+    ['en', ['en', 'en_GB', 'fr', '', 'constructor', 'zha', 'zh-Hans', 'zh-CN', 'zh-Hans-TW', 'zh-SG']],
+  ])('is written in %s for the locales %j', (language, locales) => {
+    expect([...new Set(locales.map(invoiceLocaleOf))]).toEqual([language]);
+  });
+
+  test('has every word in every language, and none left over from another', () => {
+    const words = (['en', 'ar', 'zh-Hant'] as const).map(labelsOf);
+    for (const labels of words) {
+      expect(Object.keys(labels)).toEqual(Object.keys(words[0]!));
+      for (const word of Object.values(labels)) expect(word.trim()).not.toBe('');
+    }
+    for (const word of Object.values(words[1]!).filter((text) => !text.startsWith('{')))
+      expect(word).toMatch(/\p{sc=Arabic}/v);
+    for (const word of Object.values(words[2]!)) expect(word).toMatch(/\p{sc=Han}/v);
+  });
+
+  test('in Chinese has Chinese words, amounts and the day as in every other language', () => {
+    const document = buildInvoiceDocument(facts({ locale: 'zh-HK' }));
+    expect(document).toMatchObject({
+      locale: 'zh-Hant',
+      labels: { invoice: '發票', dateForm: '{year}年{m}月{d}日' },
+      issuedAt: '2026-11-21',
+      total: '3,441.14',
+    });
   });
 });

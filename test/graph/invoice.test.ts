@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { brokenLaws } from '../helpers/books.ts';
 import { Shop, rawId, type Started } from '../helpers/shop.ts';
+import { logoPicture } from '../typesetting/documents.ts';
 
 /** Invoices: made when the order is paid, numbered without gaps, never changed, read by a signed link (COM-11). */
 let world: TestApp;
@@ -55,6 +58,21 @@ describe('an invoice', () => {
     expect(await invoiceOf(orderId)).toMatchObject({ data: before.data, number: before.number });
   });
 
+  test("says the seller's address, tax id and legal text as an administrator set them", async () => {
+    const legal = {
+      addressLines: ['14 Corniche', 'Cairo'],
+      taxId: '498-221-773',
+      legalText: 'Register 55812.\nCairo.',
+    };
+    const { updateTenant } = await world.data(
+      { token: (await world.session('tenantAdmin')).accessToken },
+      'mutation ($input: UpdateTenantInput!) { updateTenant(input: $input) { tenant { legal { addressLines taxId legalText } } userErrors { code } } }',
+      { input: { legal } },
+    );
+    expect(updateTenant).toEqual({ tenant: { legal }, userErrors: [] });
+    expect((await invoiceOf((await paid()).orderId)).data.tenant).toMatchObject(legal);
+  });
+
   test('is never changed or deleted, not even by the owner of the tables', async () => {
     const { orderId } = await paid();
     const id = rawId((await invoiceOf(orderId)).id);
@@ -77,6 +95,108 @@ describe('an invoice', () => {
       ).toEqual({ a: { number }, b: { id } });
     }
     expect(await world.data(shop.operator, '{ invoice(number: "INV-999999") { id } }')).toEqual({ invoice: null });
+  });
+});
+
+describe("the seller's picture", () => {
+  const picture = (width: number) => logoPicture('image/png', width, 100);
+  const setLogo = async (logo: string | null) =>
+    (
+      await world.data(
+        { token: (await world.session('tenantAdmin')).accessToken },
+        'mutation ($input: UpdateTenantInput!) { updateTenant(input: $input) { tenant { logoSha256 } userErrors { code field } } }',
+        { input: { logo } },
+      )
+    ).updateTenant;
+  const pageOf = async (orderId: string) => (await open(new URL((await invoiceOf(orderId)).pdfUrl))).body;
+  const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+  test('stands on invoices from then on; an older invoice keeps the one it had, and its bytes', async () => {
+    const before = await paid();
+    const bare = await pageOf(before.orderId);
+    const first = picture(300);
+    expect(await setLogo(first.toString('base64'))).toMatchObject({ tenant: { logoSha256: hashOf(first) } });
+    const withFirst = await paid();
+    expect((await invoiceOf(withFirst.orderId)).data.tenant.logo).toEqual({
+      sha256: hashOf(first),
+      mediaType: 'image/png',
+      width: 300,
+      height: 100,
+    });
+    const page = await pageOf(withFirst.orderId);
+    expect(page.toString('latin1')).toMatch(/\/Subtype\s*\/Image/);
+    expect(await setLogo(picture(200).toString('base64'))).toMatchObject({ userErrors: [] });
+    const withSecond = await paid();
+    expect((await invoiceOf(withSecond.orderId)).data.tenant.logo).toMatchObject({ width: 200 });
+    expect(await setLogo(null)).toMatchObject({ tenant: { logoSha256: null } });
+    expect((await invoiceOf((await paid()).orderId)).data.tenant.logo).toBe(null);
+    expect((await pageOf(withFirst.orderId)).equals(page)).toBe(true);
+    expect((await pageOf(before.orderId)).equals(bare)).toBe(true);
+    expect(bare.toString('latin1')).not.toMatch(/\/Subtype\s*\/Image/);
+  });
+
+  test('is named with its size in the audit log, and its bytes are nowhere in it', async () => {
+    const given = picture(250);
+    await setLogo(given.toString('base64'));
+    await setLogo(null);
+    const entries = await world.owner(
+      "select before, after, (before::text || after::text) as whole from audit_entries where tenant_id = $1 and action = 'tenant.update' order by position desc limit 2",
+      [shop.tenantId],
+    );
+    const mention = { sha256: hashOf(given), bytes: given.length };
+    expect(entries.map(({ before, after }) => [before.logo, after.logo])).toEqual([
+      [mention, null],
+      [null, mention],
+    ]);
+    for (const { whole } of entries) expect(whole).not.toContain(given.toString('base64').slice(0, 40));
+  });
+
+  test.each([
+    ['SVG', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>').toString('base64')],
+    ['no base64', '<svg/>'],
+    ['nothing', ''],
+    ['more than 64 KiB', Buffer.alloc(70_000, 1).toString('base64')],
+  ])('is refused where it is %s, and the one before stays', async (_what, logo) => {
+    const given = picture(310);
+    await setLogo(given.toString('base64'));
+    expect(await setLogo(logo)).toMatchObject({
+      tenant: null,
+      userErrors: [{ code: 'INVALID_INPUT', field: ['input', 'logo'] }],
+    });
+    const { tenant } = await world.data(shop.operator, '{ tenant { logoSha256 } }');
+    expect(tenant.logoSha256).toBe(hashOf(given));
+    await setLogo(null);
+  });
+
+  test('is never changed or taken out of the store, not even by the owner of the tables', async () => {
+    await setLogo(picture(320).toString('base64'));
+    await setLogo(null);
+    for (const text of [
+      'update tenant_logos set width = 1',
+      'delete from tenant_logos',
+      'truncate tenant_logos cascade',
+    ]) {
+      await expect(world.owner(text), text).rejects.toThrow('append-only');
+    }
+    await expect(
+      world.owner(
+        "insert into tenant_logos (tenant_id, sha256, media_type, width, height, content, created_at) select tenant_id, repeat('0', 64), media_type, width, height, content, now() from tenant_logos limit 1",
+      ),
+    ).rejects.toThrow('tenant_logos_name');
+  });
+
+  test('is one of a hundred that a tenant may have over time; one it had before is none more', async () => {
+    const given = picture(330).toString('base64');
+    await setLogo(given);
+    await world.owner(
+      `insert into tenant_logos (tenant_id, sha256, media_type, width, height, content, created_at)
+       select $1, encode(sha256(content), 'hex'), 'image/png', 1, 1, content, now()
+       from (select int4send(n) as content from generate_series(1, 100 - (select count(*)::int from tenant_logos where tenant_id = $1)) n) t`,
+      [shop.tenantId],
+    );
+    expect(await setLogo(picture(340).toString('base64'))).toMatchObject({ userErrors: [{ code: 'INVALID_STATE' }] });
+    expect(await setLogo(given)).toMatchObject({ userErrors: [] });
+    await setLogo(null);
   });
 });
 

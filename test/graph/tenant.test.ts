@@ -283,6 +283,11 @@ describe('changing a tenant', () => {
       [{ name: 'x'.repeat(201) }, 'name'],
       [{ domain: 'http://alpha.example' }, 'domain'],
       [{ legal: { addressLines: Array(7).fill('x') } }, 'legal'],
+      [{ legal: { addressLines: ['x'.repeat(201)] } }, 'addressLines'],
+      [{ legal: { addressLines: [' '] } }, 'addressLines'],
+      [{ legal: { taxId: 'x'.repeat(65) } }, 'taxId'],
+      [{ legal: { legalText: 'x'.repeat(2_001) } }, 'legalText'],
+      [{ logo: 'x' }, 'logo'],
     ] as const) {
       expect((await mutate(world.app, admin, 'updateTenant', input, 'tenant { id }')).userErrors).toMatchObject([
         { code: 'INVALID_INPUT', field: expect.arrayContaining(['input', field]) },

@@ -49,6 +49,7 @@ export async function serve(app: App, change: Partial<Config> = {}, deps: Partia
       payPage: echo,
       payReturn: echo,
       invoicePdf: echo,
+      invoiceArchive: echo,
     },
     isReady: async () => true,
     ...deps,

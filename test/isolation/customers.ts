@@ -29,6 +29,7 @@ const SEES: Readonly<Record<string, 'OWN' | 'NOTHING' | { readonly all: string }
   inquiries: { all: 'reached through an operation of one’s own, by an id of 122 random bits' },
   refresh_tokens: { all: 'hashes of random tokens, found by the token only' },
   tenants: { all: 'the shop’s name and currency are shown to its customers' },
+  tenant_logos: { all: 'the picture on their own invoices, which are issued in their transactions' },
   portal_configs: { all: 'the origins that a payment may return to' },
   payment_gateway_configs: { all: 'whether there is a gateway; its credentials are elsewhere' },
   number_counters: { all: 'counted in the transaction of whoever pays' },

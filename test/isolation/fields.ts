@@ -104,6 +104,7 @@ function casesOf(kind: Case['kind'], field: GraphQLField<unknown, unknown>, popu
       if (!type) throw new Error(`Say in TYPE_OF_ID what ${field.name}.${name} is an id of.`);
       return population.ids[type];
     }
+    if (name === 'month') return population.invoiceMonth;
     if (name === 'key' && field.name === 'operation') return population.operationKey;
     return undefined;
   };

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { PLATFORM_TENANT_ID } from '../../src/auth/platform.ts';
 import { encodeGlobalId } from '../../src/global-id.ts';
 import { holdLedger } from '../../src/ledger.ts';
+import { logoPicture } from '../typesetting/documents.ts';
 import { giveWallet } from '../helpers/wallet.ts';
 import { eventually, type As, type SessionFacts, type TestApp } from '../helpers/app.ts';
 
@@ -17,6 +18,8 @@ export interface Population {
   readonly ids: Readonly<Record<string, string>>;
   readonly orderNumber: string;
   readonly invoiceNumber: string;
+  /** The month that the invoice is of. */
+  readonly invoiceMonth: string;
   readonly operationKey: string;
   readonly owners: Readonly<Record<'operator' | 'tenantAdmin' | 'platformInA' | 'customer', As>>;
   /** Who must see nothing of it: another tenant's people, and another customer of the same tenant. */
@@ -62,6 +65,11 @@ export async function populate(world: TestApp): Promise<Population> {
     'mutation ($input: UpdateLoyaltyRulesInput!) { updateLoyaltyRules(input: $input) { userErrors { code } } }',
     { input: { pointsEnabled: true, pointsPerUnit: '1', cashbackEnabled: true, cashbackPercent: '1' } },
   );
+  await world.data(
+    tenantAdmin,
+    'mutation ($input: UpdateTenantInput!) { updateTenant(input: $input) { tenant { logoSha256 } userErrors { code } } }',
+    { input: { logo: logoPicture().toString('base64') } },
+  );
   const order = await paidOrder(world, operator, customer, victim.userId);
   const rest = await insertTheRest(world, order.orderId, victim.userId);
   await world.request('POST', `/webhooks/payments/fawaterk/${world.facts.tenantSlug}?_json`, {
@@ -71,6 +79,10 @@ export async function populate(world: TestApp): Promise<Population> {
   const [delivery] = await world.owner<{ id: string }>(
     'select id from webhook_deliveries where tenant_id = $1 and payment_id is not null limit 1',
     [TENANT_A],
+  );
+  const [month] = await world.owner<{ month: string }>(
+    'select issued_month as month from invoices where tenant_id = $1 and number = $2',
+    [TENANT_A, order.invoiceNumber],
   );
   const [key] = await world.owner<{ id: string }>('select id from api_keys where tenant_id = $1 limit 1', [TENANT_A]);
   return {
@@ -89,6 +101,7 @@ export async function populate(world: TestApp): Promise<Population> {
     },
     orderNumber: order.orderNumber,
     invoiceNumber: order.invoiceNumber,
+    invoiceMonth: month!.month,
     operationKey: 'CANARYREF-pay',
     owners: { operator, tenantAdmin, customer, platformInA: { token: platform, tenant: world.facts.tenantSlug } },
     strangers: {

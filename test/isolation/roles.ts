@@ -23,6 +23,7 @@ const LEAST: Readonly<Record<string, Rank>> = {
   payment: 'CUSTOMER',
   paymentMethods: 'CUSTOMER',
   invoice: 'CUSTOMER',
+  invoiceArchive: 'OPERATOR',
   operation: 'CUSTOMER',
   webhookDeliveries: 'OPERATOR',
   register: 'PORTAL',
