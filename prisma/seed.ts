@@ -11,6 +11,7 @@ import { createIdSource, type NewId } from '../src/ids.ts';
 import { createPasswords, type Passwords } from '../src/passwords.ts';
 import type { Author } from '../src/resolvers/configuration.ts';
 import { writeGatewayConfig } from '../src/resolvers/gatewayConfig.ts';
+import { readRules, writeLoyaltyRules } from '../src/resolvers/loyalty-rules.ts';
 import { importKey } from '../src/resolvers/key.ts';
 import { createVault, type Vault } from '../src/vault.ts';
 
@@ -48,6 +49,8 @@ export interface SeedOptions {
   readonly secretKey: string;
   /** Where this installation is reached, for the addresses of its webhooks. */
   readonly baseUrl: string;
+  /** The demo shop's customers earn points and cashback. Tests that count money say their rules themselves. */
+  readonly loyalty?: boolean;
 }
 
 const DEMO_LIMIT_PER_MINUTE = 100_000;
@@ -129,6 +132,7 @@ async function seed(
     );
   }
   const [demo, other] = TENANTS;
+  if (options.loyalty) await seedLoyalty(tools, demo);
   const facts: DemoFacts = {
     portalKey: await seedKey(tools, demo, 'pk_test_', []),
     otherPortalKey: await seedKey(tools, other, 'pk_test_', []),
@@ -299,6 +303,26 @@ async function seedPayu(tools: Tools, tenant: DemoTenant, baseUrl: string): Prom
   await seedGateway(tools, tenant, 'PAYU', { MERCHANT_KEY: merchantKey, SALT: salt });
   const webhookUrl = `${baseUrl}/webhooks/payments/payu/${tenant.slug}`;
   return { integration: 'payu', id: tenant.slug, settings: { merchantKey, salt, webhookUrl } };
+}
+
+/** A point for each pound, a twentieth of a pound for each point, and 2 % back after two weeks. */
+async function seedLoyalty(tools: Tools, tenant: DemoTenant): Promise<void> {
+  await tools.db.write({ tenantId: tenant.id, customerId: null }, async (tx) => {
+    // What somebody changed since stays.
+    if (await readRules(tx)) return;
+    await writeLoyaltyRules(authorOf(tools), tx, {
+      pointsEnabled: true,
+      pointsPerUnit: '1',
+      pointsExpireDays: 365,
+      redemptionRate: '0.05',
+      cashbackEnabled: true,
+      cashbackPercent: '2',
+      cashbackPendingDays: 14,
+      topUpEnabled: true,
+      topUpMin: '10.00',
+      topUpMax: '20000.00',
+    });
+  });
 }
 
 async function seedGateway(

@@ -7,7 +7,7 @@ import { formatAmount, isCurrency, parseAmount } from '../domain/money.ts';
 import { invalidInput } from '../errors.ts';
 import type { LoyaltyRulesModel } from '../generated/prisma/models.ts';
 import { runOperation, type Done } from '../operations.ts';
-import { announceChange, authorOf, checkTenantId, recordChange } from './configuration.ts';
+import { announceChange, authorOf, checkTenantId, recordChange, type Author } from './configuration.ts';
 
 type Given<T> = T | null | undefined;
 
@@ -57,13 +57,18 @@ export async function updateLoyaltyRules(ctx: Context, input: UpdateLoyaltyRules
   authorize(ctx, 'loyalty.update');
   checkTenantId(ctx, input.tenantId);
   const done = await runOperation(ctx, 'updateLoyaltyRules', { ...input }, (operation) =>
-    operation.once((tx) => changeRules(ctx, tx, input)),
+    operation.once((tx) => writeLoyaltyRules(authorOf(ctx), tx, input)),
   );
   announceChange(ctx, 'tenant.changed', ctx.scope.tenantId);
   return done;
 }
 
-async function changeRules(ctx: Context, tx: Transaction, input: UpdateLoyaltyRulesInput): Promise<Done> {
+/** The same for commands and the seed, in a transaction of the tenant's. */
+export async function writeLoyaltyRules(
+  author: Author,
+  tx: Transaction,
+  input: UpdateLoyaltyRulesInput,
+): Promise<Done> {
   // The tenant's row first: two changes at once are one after the other, also where there are no rules yet.
   const { id, version, currencyCode } = await tx.one<{ id: string; version: number; currencyCode: string }>(
     'update tenants set version = version + 1 where id = current_tenant() returning id, version, currency_code as "currencyCode"',
@@ -73,7 +78,7 @@ async function changeRules(ctx: Context, tx: Transaction, input: UpdateLoyaltyRu
   const before = known ?? rulesUnset(currencyCode);
   const after = checkedRules(merged(before, input));
   await tx.query(SAVE, valuesOf(after));
-  await recordChange(authorOf(ctx), tx, {
+  await recordChange(author, tx, {
     type: 'tenant.changed',
     aggregateType: 'Tenant',
     aggregateId: id,
