@@ -116,6 +116,7 @@ const SHOWN: Readonly<Record<string, { select: string; read: (payload: any) => u
   'cancelOrder.reason': { select: 'order { cancelReason }', read: ({ order }) => order.cancelReason },
 };
 const UNSHOWN: Readonly<Record<string, string>> = {
+  logo: 'a picture in base64: any other text is refused',
   password: 'only its hash is kept',
   refreshToken: 'only its hash is kept',
   idempotencyKey: 'shown by operation(key)',
