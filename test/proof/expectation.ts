@@ -26,9 +26,9 @@ export interface Pays {
 const AS_ASKED: Pays = { amountMinor: PRICE_MINOR, fits: true };
 const UNSETTLED = new Set(['PENDING', 'FAILED', 'EXPIRED', 'CANCELLED']);
 
-/** What a vendor's customer pays where a start says so: one under review paid a unit too much. */
+/** What a vendor's customer pays where a start says so: one under review paid a unit too little. */
 export function amountAt(start: Start, pays: Pays = AS_ASKED): bigint {
-  return start === 'UNDER_REVIEW' ? PRICE_MINOR + 1n : pays.amountMinor;
+  return start === 'UNDER_REVIEW' ? PRICE_MINOR - 1n : pays.amountMinor;
 }
 
 /** The rules, played forward. */
