@@ -1,6 +1,16 @@
 import { expect, test } from 'vitest';
 
-import { EVENTS, everySequence, MOODS, sequencesUpTo, STARTS, type Event, type Mood, type Start, type Traits } from '../proof/alphabet.ts';
+import {
+  EVENTS,
+  everySequence,
+  MOODS,
+  sequencesUpTo,
+  STARTS,
+  type Event,
+  type Mood,
+  type Start,
+  type Traits,
+} from '../proof/alphabet.ts';
 import { Expectation } from '../proof/expectation.ts';
 import { TRAITS } from '../proof/gateway-traits.ts';
 import { ReducerWorld, type Money } from '../proof/reducer-world.ts';

@@ -30,7 +30,10 @@ describe.each(GATEWAYS)('$slug', (entry) => {
     proof = await Interleavings.open(world, entry);
   });
   const wrongOf = async (stories: readonly Story[]) =>
-    (await proof.run(stories)).filter(({ wrong }) => wrong !== null).slice(0, 5).map(({ key: _key, ...rest }) => rest);
+    (await proof.run(stories))
+      .filter(({ wrong }) => wrong !== null)
+      .slice(0, 5)
+      .map(({ key: _key, ...rest }) => rest);
 
   test('each event in each state does what the rules say', async () => {
     const single = STARTS.flatMap((start) =>

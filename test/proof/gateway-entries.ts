@@ -42,7 +42,13 @@ const FAWATERK: GatewayEntry = {
           total: amount,
           currency: 'EGP',
         } as unknown as BookInvoice;
-        const refund = { transactionId: Number(reference), amount, currency: 'EGP', status: 1, approvedAt: transaction };
+        const refund = {
+          transactionId: Number(reference),
+          amount,
+          currency: 'EGP',
+          status: 1,
+          approvedAt: transaction,
+        };
         const hook =
           label === 'refund'
             ? shop.signed(refund, `transactionId=${reference}&amount=${amount}&currency=EGP`)

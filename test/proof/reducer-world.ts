@@ -121,10 +121,21 @@ export class ReducerWorld {
   get key(): string {
     const { status, transactions, refunds } = this.vendor;
     const { again } = this.#last;
-    const names = new Set(again.flatMap((action) => (action.kind === 'deliver' ? nameOf(this.#traits, action.hook) : [])));
+    const names = new Set(
+      again.flatMap((action) => (action.kind === 'deliver' ? nameOf(this.#traits, action.hook) : [])),
+    );
     // Where each delivery has a name of its own only the last one can come again.
     const accepted = [...this.#accepted].filter((name) => !this.#traits.confirms || names.has(name)).toSorted();
-    const ours = [this.#payment, this.#order, this.#key, this.#overdue, this.#open, this.#parts, [...this.#held], accepted];
+    const ours = [
+      this.#payment,
+      this.#order,
+      this.#key,
+      this.#overdue,
+      this.#open,
+      this.#parts,
+      [...this.#held],
+      accepted,
+    ];
     const asked = [...refunds].filter(([id]) => id === this.#open?.id);
     const text = JSON.stringify([ours, status, transactions, asked, again], (_name, value: unknown) =>
       typeof value === 'bigint' ? String(value) : value,
@@ -301,7 +312,8 @@ export class ReducerWorld {
   }
 
   #post(entries: readonly LedgerEntry[]): void {
-    if (entries.reduce((sum, { amountMinor }) => sum + amountMinor, 0n) !== 0n) this.fault = 'a posting does not balance';
+    if (entries.reduce((sum, { amountMinor }) => sum + amountMinor, 0n) !== 0n)
+      this.fault = 'a posting does not balance';
     for (const { accountKind, amountMinor } of entries)
       this.#balances.set(accountKind, (this.#balances.get(accountKind) ?? 0n) + amountMinor);
   }
@@ -315,9 +327,15 @@ export class ReducerWorld {
     const laws: [string, boolean][] = [
       ['money is booked once', this.#booked === (capturedMinor > 0n ? 1 : 0)],
       ['no more goes back than came', refundedMinor >= 0n && refundedMinor <= capturedMinor],
-      ['no more goes back than the vendor gave', this.vendor.givenBackMinor <= capturedMinor && !this.vendor.askedTwice],
+      [
+        'no more goes back than the vendor gave',
+        this.vendor.givenBackMinor <= capturedMinor && !this.vendor.askedTwice,
+      ],
       ['no order counts more than it costs', paidMinor <= totalMinor],
-      ['what is at the gateway is in the books', balance('GATEWAY_CLEARING') === capturedMinor - refundedMinor + heldMinor],
+      [
+        'what is at the gateway is in the books',
+        balance('GATEWAY_CLEARING') === capturedMinor - refundedMinor + heldMinor,
+      ],
       ['what is held is owed', balance('PAYMENTS_UNDER_REVIEW') === -(underReview + heldMinor)],
       ['all that went back took its tax along', !(status === 'REFUNDED') || balance('TAX_PAYABLE') === 0n],
     ];

@@ -82,7 +82,12 @@ interface Case {
 }
 
 const PRICE_MINOR = 10_000n;
-const AS_FAWATERK = { gateway: 'FAWATERK', methodId: '2', currencyCode: 'EGP', reference: (_id: string, n: number) => String(n) };
+const AS_FAWATERK = {
+  gateway: 'FAWATERK',
+  methodId: '2',
+  currencyCode: 'EGP',
+  reference: (_id: string, n: number) => String(n),
+};
 
 /** Runs sequences over the real database, many side by side; the gateway is a table of truths in this process. */
 export class SequenceRunner {
@@ -213,7 +218,11 @@ export class SequenceRunner {
       case 'UNDER_REVIEW':
         return void (await settleNow(this.#app, scope, paid(paymentId, PRICE_MINOR + 1n)));
       case 'PAID_OTHERWISE':
-        return void (await settleNow(this.#app, scope, paid(await makeAnother(this.#world, orderId, 'FAWATERK'), PRICE_MINOR)));
+        return void (await settleNow(
+          this.#app,
+          scope,
+          paid(await makeAnother(this.#world, orderId, 'FAWATERK'), PRICE_MINOR),
+        ));
       case 'ORDER_CANCELLED': {
         const actor = {
           kind: 'PARTNER',
