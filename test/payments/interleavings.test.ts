@@ -4,7 +4,7 @@ import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { brokenLaws } from '../helpers/books.ts';
 import { EVENTS, everySequence, MOODS, STARTS, type Event } from '../proof/alphabet.ts';
 import { GATEWAYS } from '../proof/gateway-entries.ts';
-import { Interleavings, type Story } from '../proof/interleavings.ts';
+import { deadlocks, Interleavings, type Story } from '../proof/interleavings.ts';
 
 /** Samples on the real database; all of them are in npm run test:soak (test/soak/interleavings.test.ts). */
 let world: TestApp;
@@ -52,6 +52,7 @@ describe.each(GATEWAYS)('$slug', (entry) => {
   });
 });
 
-test('after all of this the books agree', async () => {
+test('after all of this the books agree, and no two waited for each other', async () => {
   expect(await brokenLaws(world)).toEqual({});
+  expect(await deadlocks(world)).toBe(0);
 });

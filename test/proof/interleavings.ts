@@ -244,6 +244,15 @@ export class Interleavings {
   }
 }
 
+/** Locks taken in another order than the global one end here; a transaction that is tried again would hide them. */
+export async function deadlocks(world: TestApp): Promise<number> {
+  await world.owner('select pg_stat_clear_snapshot()');
+  const [row] = await world.owner<{ count: number }>(
+    'select deadlocks::int as count from pg_stat_database where datname = current_database()',
+  );
+  return row!.count;
+}
+
 // Whatever happened, in whatever order.
 function faultOf(ended: End, vendor: Vendor): string | null {
   if (vendor.askedTwice) return 'the vendor was asked for one refund twice';

@@ -5,7 +5,7 @@ import { brokenLaws } from '../helpers/books.ts';
 import { EVENTS, everySequence, MOODS, sequencesUpTo, STARTS, type Event } from '../proof/alphabet.ts';
 import { explore } from '../proof/explore.ts';
 import { GATEWAYS } from '../proof/gateway-entries.ts';
-import { Interleavings, type Played, type Story } from '../proof/interleavings.ts';
+import { deadlocks, Interleavings, type Played, type Story } from '../proof/interleavings.ts';
 
 /**
  * Every interleaving of up to six events (paid, failed, expired, refund, duplicate, poll) from every state, with a gateway that tells, is
@@ -90,9 +90,11 @@ describe.each(GATEWAYS)('$slug', (entry) => {
       mixtures: stories.length,
       wrong: wrong.length,
       brokenLaws: Object.keys(broken),
+      deadlocks: await deadlocks(world),
       seconds: secondsSince(since),
     });
     expect(shown(wrong)).toEqual([]);
     expect(broken).toEqual({});
+    expect(await deadlocks(world)).toBe(0);
   });
 });
