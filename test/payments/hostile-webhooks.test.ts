@@ -6,6 +6,8 @@ import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { brokenLaws } from '../helpers/books.ts';
 import { PayfastShop, type Checkout } from '../helpers/payfast-shop.ts';
 import { Shop, type Started } from '../helpers/shop.ts';
+import { GATEWAYS, payuHook } from '../proof/gateway-entries.ts';
+import { makePending, type PendingPayment } from '../proof/pending-payments.ts';
 
 /**
  * Forged, tampered, replayed and misdirected deliveries of each gateway: nothing but the journal changes, and the journal has the verdict
@@ -16,11 +18,13 @@ let shop: Shop;
 let payfast: PayfastShop;
 let otherShopsKey: string;
 let bystander: Started;
+let payuMerchant: Readonly<Record<string, string>>;
 beforeAll(async () => {
   world = await startTestApp({ worker: false });
   shop = await Shop.open(world);
   payfast = await PayfastShop.open(world);
   bystander = await shop.started();
+  payuMerchant = (await world.app.gateways.connect(shop.tenantId, 'PAYU'))!.credentials;
   const [other] = await world.owner('select id from tenants where slug = $1', [world.facts.otherTenantSlug]);
   otherShopsKey = (await world.app.gateways.connect(other.id, 'FAWATERK'))!.credentials['VENDOR_KEY']!;
 });
@@ -346,8 +350,99 @@ function promises<Target extends { readonly id: string }>({ slug, type, target, 
   });
 }
 
+type Rupees = PendingPayment & { readonly id: string };
+
+/** A result under this shop's key and salt, or others'. */
+const result = (target: Rupees, label: 'paid' | 'failed', salt?: string) =>
+  payuHook(payuMerchant, target, { label, amountMinor: 10_000n, transaction: '403993715521', genuine: false }, salt);
+const resultText = (target: Rupees, label: 'paid' | 'failed' = 'paid', salt?: string) =>
+  Buffer.from(result(target, label, salt).body).toString();
+const callback = (target: Rupees, change: object = {}) => {
+  const refund = { label: 'refund', amountMinor: 10_000n, transaction: '77', genuine: false } as const;
+  const { body } = payuHook(payuMerchant, target, refund);
+  return { body: JSON.stringify({ ...JSON.parse(Buffer.from(body).toString()), ...change }), type: 'application/json' };
+};
+
+const PAYU: Gateway<Rupees> = {
+  slug: 'payu',
+  type: FORM,
+  // Nobody ever posted its form, so the vendor knows nothing of it.
+  target: async () => {
+    const entry = GATEWAYS.find(({ slug }) => slug === 'payu')!;
+    const [payment] = await makePending(world, shop, 1, entry.pending);
+    return { ...payment!, id: payment!.paymentId };
+  },
+  attacks: [
+    {
+      name: 'a hash under a guess',
+      on: PENDING,
+      send: (t) => ({ body: resultText(t, 'paid', 'a guess') }),
+      ...REFUSED,
+    },
+    { name: 'no hash', on: PENDING, send: (t) => ({ body: resultText(t).replace(/&hash=.*$/, '') }), ...REFUSED },
+    {
+      name: 'the status changed to paid',
+      on: PENDING,
+      send: (t) => ({ body: resultText(t, 'failed').replace('=failure', '=success').replace('=failed', '=captured') }),
+      ...REFUSED,
+    },
+    {
+      name: 'another amount under this hash',
+      on: PENDING,
+      send: (t) => ({ body: resultText(t).replace('amount=100.00', 'amount=1.00') }),
+      ...REFUSED,
+    },
+    {
+      name: 'another payment under this hash',
+      on: PENDING,
+      send: (t) => ({ body: resultText(t).replace(`txnid=${t.reference}`, `txnid=${'0'.repeat(25)}`) }),
+      ...REFUSED,
+    },
+    {
+      name: 'another key under this hash',
+      on: PENDING,
+      send: (t) => ({ body: resultText(t).replace(/&key=[^&]*/, '&key=other') }),
+      ...REFUSED,
+    },
+    {
+      name: 'additional charges that nobody signed',
+      on: PENDING,
+      send: (t) => ({ body: `${resultText(t)}&additionalCharges=5.00` }),
+      ...REFUSED,
+    },
+    {
+      name: 'paid, rightly signed, although nothing was paid',
+      on: PENDING,
+      send: (t) => ({ body: resultText(t) }),
+      ...MISMATCH,
+    },
+    {
+      name: 'paid, another transaction, which is not signed',
+      on: PENDING,
+      send: (t) => ({ body: resultText(t).replace('mihpayid=403993715521', 'mihpayid=1') }),
+      ...MISMATCH,
+    },
+    { name: 'a refund that nobody asked for', on: PENDING, send: (t) => callback(t), ...MISMATCH },
+    { name: 'a refund of another merchant', on: PENDING, send: (t) => callback(t, { key: 'other' }), ...REFUSED },
+    {
+      name: "this shop's result at another shop's address",
+      on: PENDING,
+      send: (t) => ({ body: resultText(t), tenant: otherTenant() }),
+      ...REFUSED,
+    },
+    {
+      name: "at another gateway's address",
+      on: PENDING,
+      send: (t) => ({ body: resultText(t), gateway: 'fawaterk' }),
+      status: 400,
+      verdict: 'MALFORMED',
+    },
+  ],
+};
+
 promises(FAWATERK);
 promises(PAYFAST);
+promises(PAYU);
 
 test('after all of this the books agree', async () => {
   expect(await brokenLaws(world)).toEqual({});

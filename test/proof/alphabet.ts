@@ -31,6 +31,8 @@ export interface Traits {
   readonly confirms: boolean;
   /** Its page can be paid again, and each time is a transaction of its own there. */
   readonly paysAgain: boolean;
+  /** Each attempt has a name there, which its deliveries bear. */
+  readonly namesAttempts: boolean;
   /** An attempt that failed ends the payment there; elsewhere its page stays open. */
   readonly failureEnds: boolean;
   /** A refund is done when it is asked for, or later and told by a hook. */
@@ -120,7 +122,7 @@ export class Vendor {
 
 /** Deliveries of one name tell the same: once one of them moved something, the others are not looked at again. */
 export function nameOf(traits: Traits, { label, transaction }: Hook): string {
-  return traits.confirms ? `${label} ${transaction}` : label;
+  return traits.namesAttempts ? `${label} ${transaction}` : label;
 }
 
 /** What to do now, and what "the last event again" means from here on. */

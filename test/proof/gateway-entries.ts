@@ -1,4 +1,6 @@
 /** How each gateway writes what the proofs play: one entry a gateway, and all of its proofs run for it. */
+import { createHash } from 'node:crypto';
+
 import type { IncomingWebhook } from '../../src/integrations/contract.ts';
 import type { TestApp } from '../helpers/app.ts';
 import { PayfastShop, type Checkout } from '../helpers/payfast-shop.ts';
@@ -14,7 +16,7 @@ export type HookWriter = (payment: PendingPayment, hook: Hook) => IncomingWebhoo
 export interface GatewayEntry {
   readonly slug: string;
   readonly traits: Traits;
-  readonly pending: PendingOptions & { readonly gateway: 'FAWATERK' | 'PAYFAST' };
+  readonly pending: PendingOptions & { readonly gateway: 'FAWATERK' | 'PAYFAST' | 'PAYU' };
   /** The vendor's id of an attempt, read from a body that it confirms. */
   readonly transactionIn?: (body: Uint8Array) => string;
   open(world: TestApp): Promise<{ readonly shop: Shop; readonly write: HookWriter }>;
@@ -79,4 +81,63 @@ const PAYFAST: GatewayEntry = {
   },
 };
 
-export const GATEWAYS: readonly GatewayEntry[] = [FAWATERK, PAYFAST];
+/** A txnid is the payment's id in another writing (payment-gateways.md 3.2). */
+const txnidOf = (paymentId: string): string =>
+  BigInt(`0x${paymentId.replaceAll('-', '')}`)
+    .toString(36)
+    .padStart(25, '0');
+
+/** A payment's result under the hash of section 3.4, or a refund's callback, which has none. */
+export function payuHook(
+  merchant: Readonly<Record<string, string>>,
+  { reference }: Pick<PendingPayment, 'reference'>,
+  { label, amountMinor, transaction }: Hook,
+  salt = merchant['SALT']!,
+): IncomingWebhook {
+  const [key, amount, sourceAddress] = [merchant['MERCHANT_KEY']!, decimal(amountMinor), '127.0.0.1'];
+  if (label === 'refund') {
+    const callback = { action: 'refund', status: 'SUCCESS', key, merchantTxnId: reference, request_id: transaction };
+    const body = Buffer.from(JSON.stringify({ ...callback, amt: amount, remark: '' }));
+    return { headers: { 'content-type': 'application/json' }, body, sourceAddress };
+  }
+  const [status, unmappedstatus] = label === 'paid' ? ['success', 'captured'] : ['failure', 'failed'];
+  const [productinfo, firstname, email] = ['Tea', 'Asha', 'asha@example.com'];
+  const signed = [
+    salt,
+    status,
+    '',
+    '',
+    '',
+    '',
+    '',
+    '',
+    '',
+    '',
+    '',
+    '',
+    email,
+    firstname,
+    productinfo,
+    amount,
+    reference,
+    key,
+  ];
+  const hash = createHash('sha512').update(signed.join('|')).digest('hex');
+  const buyer = { productinfo, firstname, email };
+  const fields = { mihpayid: transaction, status, unmappedstatus, key, txnid: reference, amount, ...buyer, hash };
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  return { headers, body: Buffer.from(new URLSearchParams(fields).toString()), sourceAddress };
+}
+
+const PAYU: GatewayEntry = {
+  slug: 'payu',
+  traits: TRAITS.PAYU,
+  pending: { gateway: 'PAYU', methodId: 'payu', currencyCode: 'INR', reference: txnidOf },
+  async open(world) {
+    const shop = await Shop.open(world);
+    const { credentials } = (await world.app.gateways.connect(shop.tenantId, 'PAYU'))!;
+    return { shop, write: (payment, hook) => payuHook(credentials, payment, hook) };
+  },
+};
+
+export const GATEWAYS: readonly GatewayEntry[] = [FAWATERK, PAYFAST, PAYU];

@@ -147,7 +147,7 @@ export class Interleavings {
         return;
       default: {
         const transaction = one.vendor.pay();
-        const key = this.entry.traits.paysAgain ? { gatewayKey: transaction } : {};
+        const key = this.entry.traits.namesAttempts ? { gatewayKey: transaction } : {};
         await settled(paymentId, { ...key, amountMinor: one.vendor.amountMinor });
         const parts = start === 'REFUNDED' ? 2 : start === 'PARTIALLY_REFUNDED' ? 1 : 0;
         for (let part = 0; part < parts; part += 1) await this.#givenBack(one, `part ${part}`);
@@ -316,18 +316,18 @@ function endOf(row: Row): End {
 /**
  * All that what comes next may depend on: the rows, the vendor's truth, which deliveries moved something, and what "the last event again"
  * means. Names count by their places only. Left out by argument: how often somebody asked (it only moves when to ask next, and the poll
- * here is brought forward; six events stay below the eight after which a payment given up is left alone), times, and how many second
- * successes are held beyond two (nothing looks at one but to tell it from another).
+ * here is brought forward; six events stay below the eight after which a payment given up is left alone), times, how many second
+ * successes are held beyond two (nothing looks at one but to tell it from another), and where it began (it is in the rows or it is nowhere).
  */
 function keyOf({ vendor, accepted, last, story }: Case, row: Row): string {
   const { status, transactions, refunds, traits } = vendor;
   const again = new Set(last.again.flatMap((action) => (action.kind === 'deliver' ? nameOf(traits, action.hook) : [])));
-  const seen = [...accepted].filter((name) => !traits.confirms || again.has(name)).toSorted();
+  const seen = [...accepted].filter((name) => !traits.namesAttempts || again.has(name)).toSorted();
   const ours = [row.payment, row.order, row.captured, row.refunded, Math.min(row.held, 2), row.rest];
   const requests = [...refunds.values()].map(({ amountMinor, state }) => [amountMinor, state]);
   const known = transactions.length > 3 ? [...transactions.slice(0, 2), transactions.at(-1)] : transactions;
   const theirs = [status, known, requests, last.again, seen];
-  const text = JSON.stringify([story.start, story.mood, ours, theirs], (_name, value: unknown) =>
+  const text = JSON.stringify([story.mood, ours, theirs], (_name, value: unknown) =>
     typeof value === 'bigint' ? String(value) : value,
   );
   const places = new Map<string, string>();

@@ -125,7 +125,7 @@ export class ReducerWorld {
       again.flatMap((action) => (action.kind === 'deliver' ? nameOf(this.#traits, action.hook) : [])),
     );
     // Where each delivery has a name of its own only the last one can come again.
-    const accepted = [...this.#accepted].filter((name) => !this.#traits.confirms || names.has(name)).toSorted();
+    const accepted = [...this.#accepted].filter((name) => !this.#traits.namesAttempts || names.has(name)).toSorted();
     const ours = [
       this.#payment,
       this.#order,

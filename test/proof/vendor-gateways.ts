@@ -77,8 +77,8 @@ function stateOf(
     status,
     amountMinor: status === 'PAID' ? amountMinor : null,
     currencyCode: status === 'PAID' ? currencyCode : null,
+    ...(traits.namesAttempts && { gatewayKey: main }),
     ...(traits.paysAgain && {
-      gatewayKey: main,
       surplus: others.map((gatewayKey) => ({ gatewayKey, amountMinor, currencyCode })),
     }),
   };

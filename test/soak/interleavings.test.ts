@@ -12,8 +12,10 @@ import { deadlocks, Interleavings, type Played, type Story } from '../proof/inte
  * late or is lied about, over the real database (COM-5, COM-7, COM-9, COM-10): equal states merged, and beside that whole histories unmerged.
  */
 const LENGTH_MAX = 6;
-const UNMERGED_LENGTH = 3;
-const SAMPLE = 1_000;
+const UNMERGED_LENGTH = 2;
+const SAMPLE = 900;
+/** At once, from so many of the states each mixture is played: others with another seed. */
+const STARTS_EACH = 3;
 
 let world: TestApp;
 beforeAll(async () => {
@@ -22,6 +24,7 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 const shown = (played: readonly Played[]) => played.slice(0, 10).map(({ key: _key, ...rest }) => rest);
+const seedOf = () => Number(process.env['SOAK_SEED'] ?? Date.now() % 1_000_000);
 const tell = (result: object) => process.stdout.write(`${JSON.stringify(result)}\n`);
 const secondsSince = (since: number) => Math.round((performance.now() - since) / 1000);
 const everywhere = (events: readonly Event[]): Story[] =>
@@ -50,7 +53,7 @@ describe.each(GATEWAYS)('$slug', (entry) => {
   test('every interleaving of up to six events ends right, from every state', async () => {
     const since = performance.now();
     const explored = await explore(proof, LENGTH_MAX);
-    const seed = Number(process.env['SOAK_SEED'] ?? Date.now() % 1_000_000);
+    const seed = seedOf();
     const whole = [...everySequence(LENGTH_MAX)];
     const sample = Array.from({ length: SAMPLE }, (_, index): Story => ({
       start: STARTS[index % STARTS.length]!,
@@ -78,15 +81,20 @@ describe.each(GATEWAYS)('$slug', (entry) => {
     expect(broken).toEqual({});
   });
 
-  test('every mixture of six events at once moves money once and gives it back once, from every state', async () => {
+  test('every mixture of six events at once moves money once and gives it back once', async () => {
     const since = performance.now();
-    const stories = mixtures(LENGTH_MAX).flatMap((events) =>
-      STARTS.map((start): Story => ({ start, mood: 'TOLD', events, atOnce: true })),
+    const seed = seedOf();
+    const stories = mixtures(LENGTH_MAX).flatMap((events, index) =>
+      Array.from({ length: STARTS_EACH }, (_, turn): Story => {
+        const start = STARTS[(seed + index * STARTS_EACH + turn) % STARTS.length]!;
+        return { start, mood: 'TOLD', events, atOnce: true };
+      }),
     );
     const wrong = (await runAll(proof, stories)).filter((one) => one.wrong !== null);
     const broken = await brokenLaws(world);
     tell({
       proof: `mixtures at once of ${entry.slug}`,
+      seed,
       mixtures: stories.length,
       wrong: wrong.length,
       brokenLaws: Object.keys(broken),
