@@ -19,11 +19,11 @@ const LENGTH_MAX = 6;
 
 /** What customers pay: as asked, more, less, other money; and more where the tenant lets the customer carry the commission. */
 const MONEY: Readonly<Record<string, Money>> = {
-  'as asked': { amountMinor: 10_000n, currencyCode: 'EGP', amountRule: 'EQUAL', fits: true },
-  'too much': { amountMinor: 10_100n, currencyCode: 'EGP', amountRule: 'EQUAL', fits: false },
-  'too little': { amountMinor: 9_900n, currencyCode: 'EGP', amountRule: 'EQUAL', fits: false },
-  'with commission': { amountMinor: 10_100n, currencyCode: 'EGP', amountRule: 'AT_LEAST', fits: true },
-  'other money': { amountMinor: 10_000n, currencyCode: 'USD', amountRule: 'EQUAL', fits: false },
+  'as asked': { amountMinor: 10_000n, currencyCode: 'EGP', amountRule: 'EQUAL', misfit: null },
+  'too much': { amountMinor: 10_100n, currencyCode: 'EGP', amountRule: 'EQUAL', misfit: 'AMOUNT' },
+  'too little': { amountMinor: 9_900n, currencyCode: 'EGP', amountRule: 'EQUAL', misfit: 'AMOUNT' },
+  'with commission': { amountMinor: 10_100n, currencyCode: 'EGP', amountRule: 'AT_LEAST', misfit: null },
+  'other money': { amountMinor: 10_000n, currencyCode: 'USD', amountRule: 'EQUAL', misfit: 'CURRENCY' },
 };
 
 interface Reached {

@@ -422,7 +422,14 @@ const PAYU: Gateway<Rupees> = {
       send: (t) => ({ body: resultText(t).replace('mihpayid=403993715521', 'mihpayid=1') }),
       ...MISMATCH,
     },
-    { name: 'a refund that nobody asked for', on: PENDING, send: (t) => callback(t), ...MISMATCH },
+    {
+      name: 'a refund of what was never paid',
+      on: PENDING,
+      send: (t) => callback(t),
+      status: 200,
+      verdict: 'UNCONFIRMED',
+      about: true,
+    },
     { name: 'a refund of another merchant', on: PENDING, send: (t) => callback(t, { key: 'other' }), ...REFUSED },
     {
       name: "this shop's result at another shop's address",

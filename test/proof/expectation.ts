@@ -14,16 +14,18 @@ export interface End {
   readonly refundOpen: boolean;
   /** Second successes, each held as a payment of its own. */
   readonly held: number;
+  /** Why it is under review. */
+  readonly reason: string | null;
 }
 
 /** Amount and currency as they come; other money than was asked for is held. */
 export interface Pays {
   readonly amountMinor: bigint;
-  /** Neither too much nor other money, so it may settle. */
-  readonly fits: boolean;
+  /** What keeps it from settling: another amount, or other money. */
+  readonly misfit: 'AMOUNT' | 'CURRENCY' | null;
 }
 
-const AS_ASKED: Pays = { amountMinor: PRICE_MINOR, fits: true };
+const AS_ASKED: Pays = { amountMinor: PRICE_MINOR, misfit: null };
 const UNSETTLED = new Set(['PENDING', 'FAILED', 'EXPIRED', 'CANCELLED']);
 
 /** What a vendor's customer pays where a start says so: one under review paid a unit too little. */
@@ -43,6 +45,7 @@ export class Expectation {
   #capturedMinor = 0n;
   #refundedMinor = 0n;
   #main: string | null = null;
+  #reason: string | null = null;
   #overdue = false;
   #open: { readonly id: string; readonly amountMinor: bigint; sent: boolean } | null = null;
   readonly #held = new Set<string>();
@@ -71,6 +74,7 @@ export class Expectation {
       refundedMinor: this.#refundedMinor,
       refundOpen: this.#open !== null,
       held: this.#held.size,
+      reason: this.#payment === 'UNDER_REVIEW' ? this.#reason : null,
     };
   }
 
@@ -84,6 +88,7 @@ export class Expectation {
       this.#main = this.vendor.pay();
       this.#capturedMinor = start === 'UNDER_REVIEW' ? this.vendor.amountMinor : PRICE_MINOR;
       this.#payment = start;
+      this.#reason = 'AMOUNT';
       this.#order = start === 'UNDER_REVIEW' ? 'ISSUED' : start;
       this.#refundedMinor = refundedMinor;
     }
@@ -124,7 +129,11 @@ export class Expectation {
     }
     this.#main = transaction;
     this.#capturedMinor = this.#pays.amountMinor;
-    const settles = this.#order === 'ISSUED' && this.#pays.fits;
+    const { misfit } = this.#pays;
+    // Other money first, then why the order takes none, then how much it is.
+    const closed = { ISSUED: null, EXPIRED: 'LATE_AFTER_EXPIRY', CANCELLED: 'ORDER_CANCELLED' }[this.#order];
+    this.#reason = misfit === 'CURRENCY' ? misfit : closed === undefined ? 'SECOND_SUCCESS' : (closed ?? misfit);
+    const settles = this.#reason === null;
     this.#payment = settles ? 'PAID' : 'UNDER_REVIEW';
     if (settles) this.#order = 'PAID';
   }

@@ -223,7 +223,7 @@ export class Interleavings {
     try {
       await work(ctx);
     } finally {
-      await ctx.reads.end();
+      ctx.reads.end();
     }
   }
 
@@ -288,10 +288,11 @@ interface Row {
   readonly refunded: string;
   readonly open: number;
   readonly held: number;
+  readonly reason: string | null;
   readonly rest: unknown;
 }
 
-const ENDS = `select p.id, p.status as payment, o.status as order, p.captured_minor as captured, p.refunded_minor as refunded,
+const ENDS = `select p.id, p.status as payment, o.status as order, p.captured_minor as captured, p.refunded_minor as refunded, p.review_reason as reason,
     (select count(*)::int from refunds r where r.tenant_id = p.tenant_id and r.payment_id = p.id and r.status = 'REQUESTED') as open,
     (select count(*)::int from payments h where h.tenant_id = p.tenant_id and h.order_id = p.order_id and h.id <> p.id
        and h.gateway = p.gateway and h.status = 'UNDER_REVIEW') as held,
@@ -310,6 +311,7 @@ function endOf(row: Row): End {
     refundedMinor: BigInt(row.refunded),
     refundOpen: row.open > 0,
     held: row.held,
+    reason: row.reason,
   };
 }
 

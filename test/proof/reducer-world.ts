@@ -31,8 +31,8 @@ export interface Money {
   readonly amountMinor: bigint;
   readonly currencyCode: string;
   readonly amountRule: AmountRule;
-  /** Whether it may settle, by the requirements. */
-  readonly fits: boolean;
+  /** What keeps it from settling, by the requirements. */
+  readonly misfit: 'AMOUNT' | 'CURRENCY' | null;
 }
 
 const ASKED_CURRENCY = 'EGP';
@@ -112,8 +112,8 @@ export class ReducerWorld {
   }
 
   get end(): End {
-    const { status, capturedMinor, refundedMinor } = this.#payment;
-    const rest = { capturedMinor, refundedMinor, refundOpen: this.#open !== null, held: this.#held.size };
+    const { status, capturedMinor, refundedMinor, reviewReason: reason } = this.#payment;
+    const rest = { reason, capturedMinor, refundedMinor, refundOpen: this.#open !== null, held: this.#held.size };
     return { payment: status, order: this.#order.status, ...rest };
   }
 
@@ -296,6 +296,7 @@ export class ReducerWorld {
     this.#move(decision.paymentStatus);
     this.#order.status = decision.orderStatus;
     this.#payment.refundedMinor = decision.paymentRefundedMinor;
+    this.#payment.reviewReason = null;
     this.#order.refundedMinor = decision.orderRefundedMinor;
     const taxMinor = parts.reduce((sum, part) => sum + part.taxMinor, 0n);
     this.#post(
