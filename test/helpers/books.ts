@@ -1,5 +1,12 @@
 import type { TestApp } from './app.ts';
 
+/** The ways of a table of states as rows of SQL. */
+function pairs(ways: Readonly<Record<string, string>>): string {
+  return Object.entries(ways)
+    .flatMap(([came, all]) => all.split(' ').map((went) => `('${came}', '${went}')`))
+    .join(', ');
+}
+
 /** What must be true of the whole database after whatever happened: each statement gives the rows that break a law. */
 const LAWS: Readonly<Record<string, string>> = {
   'a ledger transaction sums to zero': `select transaction_id from ledger_entries group by 1 having sum(amount_minor) <> 0`,
@@ -65,6 +72,30 @@ const LAWS: Readonly<Record<string, string>> = {
       left join orders o on o.tenant_id = t.tenant_id and o.id = t.aggregate_id
     where t.came <> coalesce(t.before, case when t.type = 'payment.status' then 'UNPAID' else 'DRAFT' end)
       or (t.after is null and t.went <> coalesce(p.status::text, o.status::text))`,
+  'nothing moves backwards': `select e.aggregate_id, payload ->> 'previousStatus' as came, payload ->> 'status' as went from events e
+    where type in ('payment.status', 'order.status') and (type, payload ->> 'previousStatus', payload ->> 'status') not in (
+      select 'payment.status', came, went from (values ${pairs({
+        UNPAID: 'PENDING PAID FAILED EXPIRED CANCELLED UNDER_REVIEW',
+        PENDING: 'PAID FAILED EXPIRED CANCELLED UNDER_REVIEW',
+        FAILED: 'PAID UNDER_REVIEW',
+        EXPIRED: 'PAID UNDER_REVIEW',
+        CANCELLED: 'PAID UNDER_REVIEW',
+        UNDER_REVIEW: 'PAID REFUNDED',
+        PAID: 'PARTIALLY_REFUNDED REFUNDED',
+        PARTIALLY_REFUNDED: 'PARTIALLY_REFUNDED REFUNDED',
+      })}) as m (came, went)
+      union all select 'order.status', came, went from (values ${pairs({
+        DRAFT: 'ISSUED PAID CANCELLED',
+        ISSUED: 'PAID CANCELLED EXPIRED',
+        EXPIRED: 'PAID',
+        PAID: 'PARTIALLY_REFUNDED REFUNDED',
+        PARTIALLY_REFUNDED: 'PARTIALLY_REFUNDED REFUNDED',
+      })}) as m (came, went))`,
+  'what went back of a payment is what its refunds say, and no more than came': `select p.id from payments p
+      left join refunds r on r.tenant_id = p.tenant_id and r.payment_id = p.id and r.status = 'DONE'
+    group by p.tenant_id, p.id
+    having p.refunded_minor <> coalesce(sum(r.amount_minor), 0) or p.refunded_minor > p.captured_minor`,
+  'one refund of a payment is under way at most': `select payment_id from refunds where status = 'REQUESTED' group by tenant_id, payment_id having count(*) > 1`,
   'versions of an aggregate grow with its events': `select aggregate_id from (select aggregate_id, version,
       lag(version) over (partition by tenant_id, aggregate_id order by position) as before from events
       where type in ('payment.status', 'order.status')) e where version <= before`,

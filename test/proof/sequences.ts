@@ -1,8 +1,5 @@
-import { randomUUID } from 'node:crypto';
-
 import type { App } from '../../src/context.ts';
 import type { GatewayFact } from '../../src/domain/payment.ts';
-import { decodeGlobalId } from '../../src/global-id.ts';
 import type { GatewayPaymentState, Outcome } from '../../src/integrations/contract.ts';
 import { createContext } from '../../src/request.ts';
 import { settleNow } from '../../src/resolvers/gateway-transaction.ts';
@@ -13,6 +10,7 @@ import { receiveWebhook } from '../../src/webhooks.ts';
 import type { TestApp } from '../helpers/app.ts';
 import type { HookKind, Shop } from '../helpers/shop.ts';
 import type { BookInvoice } from '../helpers/simulators.ts';
+import { makeAnother, makePending } from './pending-payments.ts';
 
 /** Six deliveries about one payment in some order, from some state, while at the gateway the truth turns at some moment (COM-7). */
 export interface Sequence {
@@ -84,6 +82,12 @@ interface Case {
 }
 
 const PRICE_MINOR = 10_000n;
+const AS_FAWATERK = {
+  gateway: 'FAWATERK',
+  methodId: '2',
+  currencyCode: 'EGP',
+  reference: (_id: string, n: number) => String(n),
+};
 
 /** Runs sequences over the real database, many side by side; the gateway is a table of truths in this process. */
 export class SequenceRunner {
@@ -91,7 +95,6 @@ export class SequenceRunner {
   readonly #shop: Shop;
   readonly #app: App;
   readonly #truths = new Map<string, GatewayFact['status']>();
-  #references = 5_000_000;
 
   constructor(world: TestApp, shop: Shop) {
     this.#world = world;
@@ -146,34 +149,20 @@ export class SequenceRunner {
     });
   }
 
-  /** Issued orders with a pending payment each, as the verbs leave them; made by the owner, because there are many. */
   async #prepare(sequences: readonly Sequence[]): Promise<Case[]> {
-    const customer = decodeGlobalId(this.#shop.customerId)!.id;
-    const cases = sequences.map((sequence): Case => {
-      const [paymentId, orderId] = [randomUUID(), randomUUID()];
-      this.#references += 1;
+    const pending = await makePending(this.#world, this.#shop, sequences.length, AS_FAWATERK);
+    return pending.map(({ paymentId, orderId, reference }, index): Case => {
       const invoice = {
-        invoiceId: this.#references,
-        invoiceKey: `key${this.#references}`,
+        invoiceId: Number(reference),
+        invoiceKey: `key${reference}`,
         method: 'Visa-Mastercard',
         payLoad: { payment_id: paymentId },
         code: null,
         total: '100.00',
         currency: 'EGP',
       };
-      return { sequence, paymentId, orderId, invoice: invoice as unknown as BookInvoice };
+      return { sequence: sequences[index]!, paymentId, orderId, invoice: invoice as unknown as BookInvoice };
     });
-    const rows = JSON.stringify(
-      cases.map(({ paymentId, orderId, invoice }, n) => ({
-        n,
-        payment: paymentId,
-        order: orderId,
-        reference: String(invoice.invoiceId),
-      })),
-    );
-    await this.#world.owner(PREPARE, [this.#shop.tenantId, customer, rows]);
-    await this.#world.owner(ISSUE, [this.#shop.tenantId, rows]);
-    return cases;
   }
 
   async #play({ sequence, paymentId, orderId, invoice }: Case): Promise<void> {
@@ -229,7 +218,11 @@ export class SequenceRunner {
       case 'UNDER_REVIEW':
         return void (await settleNow(this.#app, scope, paid(paymentId, PRICE_MINOR + 1n)));
       case 'PAID_OTHERWISE':
-        return void (await settleNow(this.#app, scope, paid(await this.#another(orderId), PRICE_MINOR)));
+        return void (await settleNow(
+          this.#app,
+          scope,
+          paid(await makeAnother(this.#world, orderId, 'FAWATERK'), PRICE_MINOR),
+        ));
       case 'ORDER_CANCELLED': {
         const actor = {
           kind: 'PARTNER',
@@ -247,40 +240,4 @@ export class SequenceRunner {
         await expireOrder(this.#app, scope, orderId);
     }
   }
-
-  /** A second payment of the order, by another method. */
-  async #another(orderId: string): Promise<string> {
-    const [row] = await this.#world.owner<{ id: string }>(
-      `with made as (insert into payments (tenant_id, id, order_id, customer_id, gateway, method_id, method_kind, status, amount_minor, currency_code, created_at)
-         select tenant_id, gen_random_uuid(), id, customer_id, 'FAWATERK', '3', 'REFERENCE_CODE', 'PENDING', total_minor, currency_code, now() from orders where id = $1 returning *),
-       told as (${NEW_PAYMENT_EVENT})
-       select id from made`,
-      [orderId],
-    );
-    return row!.id;
-  }
 }
-
-const NEW_PAYMENT_EVENT = `insert into events (tenant_id, id, type, aggregate_type, aggregate_id, version, payload, occurred_at)
-  select tenant_id, gen_random_uuid(), 'payment.status', 'Payment', id, 1,
-    jsonb_build_object('v', 1, 'orderId', order_id, 'customerId', customer_id, 'previousStatus', 'UNPAID', 'status', 'PENDING'), now() from made`;
-
-const PREPARE = `with wanted as (select * from jsonb_to_recordset($3::jsonb) as w (payment uuid, "order" uuid, reference text)),
-  ordered as (insert into orders (tenant_id, id, type, status, payment_status, customer_id, currency_code, subtotal_minor, tax_minor, total_minor, created_at)
-    select $1, "order", 'MANUAL_INVOICE', 'DRAFT', 'PENDING', $2, 'EGP', 10000, 0, 10000, now() from wanted returning tenant_id, id),
-  made as (insert into payments (tenant_id, id, order_id, customer_id, gateway, method_id, method_kind, status, amount_minor, currency_code, gateway_reference, payment_url, created_at)
-    select $1, payment, "order", $2, 'FAWATERK', '2', 'REDIRECT', 'PENDING', 10000, 'EGP', reference, 'http://localhost/pay', now() from wanted returning *)
-  ${NEW_PAYMENT_EVENT}`;
-
-// In a statement of its own: the trigger that freezes items looks for the order as it was before this one.
-const ISSUE = `with wanted as (select * from jsonb_to_recordset($2::jsonb) as w (n bigint, payment uuid, "order" uuid, reference text)),
-  items as (insert into order_items (tenant_id, order_id, position, descriptions, quantity, unit_price_minor, net_minor, tax_minor, gross_minor)
-    select $1, "order", 1, '{"en": "Tea"}', 1, 10000, 10000, 0, 10000 from wanted returning order_id),
-  counted as (insert into number_counters as c (tenant_id, kind, last) select $1, 'ORDER', count(*) from wanted
-    on conflict (tenant_id, kind) do update set last = c.last + excluded.last returning last),
-  issued as (update orders o set status = 'ISSUED', issued_at = now(), version = 2,
-      number = 'ORD-' || lpad((counted.last - w.n)::text, 6, '0')
-    from wanted w, counted where o.tenant_id = $1 and o.id = w."order" and (select count(*) from items) > 0 returning o.*)
-  insert into events (tenant_id, id, type, aggregate_type, aggregate_id, version, payload, occurred_at)
-    select tenant_id, gen_random_uuid(), 'order.status', 'Order', id, 2,
-      jsonb_build_object('v', 1, 'customerId', customer_id, 'previousStatus', 'DRAFT', 'status', 'ISSUED'), now() from issued`;
