@@ -125,6 +125,12 @@ export function nameOf(traits: Traits, { label, transaction }: Hook): string {
   return traits.namesAttempts ? `${label} ${transaction}` : label;
 }
 
+/** Whether a delivery of this name can come again: the last one, one that names no attempt, and of a page that is paid once its payment. */
+export function canComeAgain(traits: Traits, name: string, last: Script): boolean {
+  const again = last.again.some((action) => action.kind === 'deliver' && nameOf(traits, action.hook) === name);
+  return again || !traits.namesAttempts || (!traits.paysAgain && name.startsWith('paid '));
+}
+
 /** What to do now, and what "the last event again" means from here on. */
 export interface Script {
   readonly now: readonly Action[];

@@ -12,7 +12,7 @@ import { refundPayment } from '../../src/resolvers/refund.ts';
 import { receiveWebhook } from '../../src/webhooks.ts';
 import type { TestApp } from '../helpers/app.ts';
 import type { Shop } from '../helpers/shop.ts';
-import { nameOf, NOTHING, PRICE_MINOR, script, Vendor } from './alphabet.ts';
+import { canComeAgain, nameOf, NOTHING, PRICE_MINOR, script, Vendor } from './alphabet.ts';
 import type { Action, Event, Mood, Script, Start } from './alphabet.ts';
 import { amountAt, Expectation, type End } from './expectation.ts';
 import type { GatewayEntry, HookWriter } from './gateway-entries.ts';
@@ -319,12 +319,11 @@ function endOf(row: Row): End {
  * All that what comes next may depend on: the rows, the vendor's truth, which deliveries moved something, and what "the last event again"
  * means. Names count by their places only. Left out by argument: how often somebody asked (it only moves when to ask next, and the poll
  * here is brought forward; six events stay below the eight after which a payment given up is left alone), times, how many second
- * successes are held beyond two (nothing looks at one but to tell it from another), and where it began (it is in the rows or it is nowhere).
+ * successes are held beyond two (nothing looks at one but to tell it from another; so of the vendor's transactions the first two and the last count), and where it began (it is in the rows or it is nowhere).
  */
 function keyOf({ vendor, accepted, last, story }: Case, row: Row): string {
   const { status, transactions, refunds, traits } = vendor;
-  const again = new Set(last.again.flatMap((action) => (action.kind === 'deliver' ? nameOf(traits, action.hook) : [])));
-  const seen = [...accepted].filter((name) => !traits.namesAttempts || again.has(name)).toSorted();
+  const seen = [...accepted].filter((name) => canComeAgain(traits, name, last)).toSorted();
   const ours = [row.payment, row.order, row.captured, row.refunded, Math.min(row.held, 2), row.rest];
   const requests = [...refunds.values()].map(({ amountMinor, state }) => [amountMinor, state]);
   const known = transactions.length > 3 ? [...transactions.slice(0, 2), transactions.at(-1)] : transactions;

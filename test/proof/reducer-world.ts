@@ -22,7 +22,7 @@ import {
   type PaymentClaim,
   type PaymentDecision,
 } from '../../src/domain/payment.ts';
-import { nameOf, NOTHING, PRICE_MINOR, REFUND_MINOR, script, Vendor } from './alphabet.ts';
+import { canComeAgain, nameOf, NOTHING, PRICE_MINOR, REFUND_MINOR, script, Vendor } from './alphabet.ts';
 import type { Action, Event, Hook, Mood, Script, Start, Traits } from './alphabet.ts';
 import { amountAt, partOf, type End } from './expectation.ts';
 
@@ -121,11 +121,7 @@ export class ReducerWorld {
   get key(): string {
     const { status, transactions, refunds } = this.vendor;
     const { again } = this.#last;
-    const names = new Set(
-      again.flatMap((action) => (action.kind === 'deliver' ? nameOf(this.#traits, action.hook) : [])),
-    );
-    // Where each delivery has a name of its own only the last one can come again.
-    const accepted = [...this.#accepted].filter((name) => !this.#traits.namesAttempts || names.has(name)).toSorted();
+    const accepted = [...this.#accepted].filter((name) => canComeAgain(this.#traits, name, this.#last)).toSorted();
     const ours = [
       this.#payment,
       this.#order,
