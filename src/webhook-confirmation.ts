@@ -16,6 +16,7 @@ export interface FoundPayment {
   readonly gatewayKey: string | null;
   readonly createdAt: Date;
   readonly capturedMinor: bigint;
+  readonly referenceCode: string | null;
 }
 
 /** What the gateway said when asked back. */

@@ -136,7 +136,7 @@ export async function findPayment(
   claim: GatewayClaim,
 ): Promise<FoundPayment | null> {
   const rows = await tx.query<FoundPayment>(
-    `select f.id, f.gateway_reference as "gatewayReference", f.gateway_key as "gatewayKey", f.created_at as "createdAt", f.captured_minor as "capturedMinor" from (
+    `select f.id, f.gateway_reference as "gatewayReference", f.gateway_key as "gatewayKey", f.created_at as "createdAt", f.captured_minor as "capturedMinor", f.reference_code as "referenceCode" from (
        select 1 as place, p.* from payments p where p.tenant_id = current_tenant() and p.reference_code = $3 and p.gateway = $1::payment_gateway
        union all
        select 2, p.* from payments p where p.tenant_id = current_tenant() and p.gateway_reference = $2 and p.gateway = $1::payment_gateway
@@ -274,7 +274,7 @@ export async function settleDelivery(
     });
   const decision = await settleByGateway(tx, app, {
     paymentId: payment.id,
-    claim,
+    claim: believable(claim, payment),
     fact: asked.fact,
     amountRule: delivery.connection.amountRule,
   });
@@ -289,6 +289,14 @@ export async function settleDelivery(
     claim.gatewayReference !== null &&
     app.clock.now().getTime() - delivery.receivedAt.getTime() < OPEN_AT_MOST_MS;
   return writeVerdict(app, tx, delivery, { verdict: decision.verdict, note: decision.note, open });
+}
+
+/** What of a claim may count: a word whose signature does not say which payment it is about is a reason to ask, and no more. */
+export function believable(claim: GatewayClaim, payment: FoundPayment): GatewayClaim {
+  const { signsReferenceOnly, referenceCode } = claim;
+  if (!signsReferenceOnly || referenceCode === payment.referenceCode || referenceCode === payment.gatewayReference)
+    return claim;
+  return { ...claim, kind: 'OTHER' };
 }
 
 const OPEN_AT_MOST_MS = 72 * 3_600_000;

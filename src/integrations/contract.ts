@@ -168,6 +168,11 @@ export interface GatewayClaim {
   /** How to find the payment: any of these may be null. */
   readonly gatewayReference: string | null;
   readonly referenceCode: string | null;
+  /**
+   * True where the signature covers nothing but the reference code: a payment found by anything else is then moved by what the gateway
+   * itself says of it, never by this claim.
+   */
+  readonly signsReferenceOnly?: true;
   readonly paymentId: string | null;
   readonly amountMinor: bigint | null;
   readonly currencyCode: string | null;

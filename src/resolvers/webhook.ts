@@ -20,6 +20,7 @@ import {
 } from '../paging.ts';
 import { askBack, type AskedBack, type FoundPayment } from '../webhook-confirmation.ts';
 import {
+  believable,
   bodyContext,
   findPayment,
   isAboutRefund,
@@ -158,7 +159,12 @@ async function replay(ctx: Context, tx: Transaction, readAgain: ReadAgain, dryRu
   if ('verdict' in readAgain) return { verdict: readAgain.verdict, change: null };
   if ('refund' in readAgain) return replayRefund(ctx, tx, readAgain, dryRun);
   const { stored, claim, payment, asked } = readAgain;
-  const news = { paymentId: payment.id, claim, fact: asked.fact, amountRule: stored.connection.amountRule };
+  const news = {
+    paymentId: payment.id,
+    claim: believable(claim, payment),
+    fact: asked.fact,
+    amountRule: stored.connection.amountRule,
+  };
   const foreseen = asked.strange ? null : await foreseeByGateway(tx, news);
   if (!dryRun) await settleDelivery(ctx.app, tx, stored, { claim, payment, asked });
   if (!foreseen) return { verdict: 'MISMATCH', change: null };

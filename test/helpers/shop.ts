@@ -190,7 +190,8 @@ export class Shop {
       payment_method: method,
       pay_load: payLoad,
     };
-    const reference = code ?? '912345678';
+    // The vendor's own reference; of a card's page it is the invoice.
+    const reference = code ?? String(invoiceId);
     const fields = {
       paid: { ...ofInvoice, invoice_status: 'paid', paidAmount: total, paidCurrency: currency },
       failed: { ...ofInvoice, errorMessage: 'Declined by the issuer', amount: total, paidCurrency: currency },

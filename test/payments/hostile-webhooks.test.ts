@@ -112,6 +112,22 @@ const FAWATERK: Gateway<Started> = {
   },
   attacks: [
     {
+      name: 'the end of another payment, whose hash covers the reference only, with this one’s invoice written in',
+      on: PENDING,
+      send: (t) => ({
+        body: shop.hook('cancel', bystander.invoice, {
+          transactionId: t.invoice.invoiceId,
+          transactionKey: t.invoice.invoiceKey,
+          pay_load: t.invoice.payLoad,
+          // Genuinely signed, about a code that is nobody's here.
+          ...JSON.parse(
+            shop.signed({ referenceId: '770011' }, `referenceId=770011&PaymentMethod=${t.invoice.method}`).body,
+          ),
+        }).body,
+      }),
+      ...KNOWN,
+    },
+    {
       name: 'a hash of nobody',
       on: PENDING,
       send: (t) => ({ body: paidHook(t, { hashKey: 'f'.repeat(64) }) }),

@@ -109,6 +109,7 @@ function readCancel(body: HookBody): Hook | null {
       // Newer senders name the invoice too; the signature covers the reference only.
       gatewayReference: one(body, 'transactionId'),
       referenceCode: reference,
+      signsReferenceOnly: true,
       paymentId: payloadOf(body),
       dedupeKey: dedupe('cancel', reference, status, null),
     },
