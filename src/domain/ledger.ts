@@ -4,7 +4,8 @@
  * one currency; points are counted in a unit of their own (POINTS_UNIT).
  *
  * | Account              | Side   | Holds                                                                          |
- * | GATEWAY_CLEARING     | debit  | money at the gateway, not yet paid out to the tenant                           |
+ * | GATEWAY_CLEARING     | either | money at the gateway, not yet paid out to the tenant; below zero it is owed to |
+ * |                      |        | the gateway, which gives refunds in full and keeps its fee of the sale         |
  * | GATEWAY_FEES         | debit  | what gateways keep                                                             |
  * | REFUNDS              | debit  | what was given back or waived of a sale, kept apart from revenue               |
  * | PAYMENTS_UNDER_REVIEW| credit | money held for whoever it turns out to belong to: owed, not earned             |
@@ -29,7 +30,7 @@
 import { addAll } from './money.ts';
 
 export const LEDGER_ACCOUNT_SIDES = {
-  GATEWAY_CLEARING: 'DEBIT',
+  GATEWAY_CLEARING: 'EITHER',
   GATEWAY_FEES: 'DEBIT',
   REFUNDS: 'DEBIT',
   PAYMENTS_UNDER_REVIEW: 'CREDIT',
@@ -136,6 +137,8 @@ export function reviewHoldPosting(input: { readonly heldMinor: bigint }): Ledger
 export function reviewAcceptPosting(input: {
   readonly heldMinor: bigint;
   readonly settleMinor: bigint;
+  /** The wallet's share, which comes with it. */
+  readonly walletMinor?: bigint;
   readonly waivedMinor: bigint;
   readonly taxMinor: bigint;
   readonly commissionMinor: bigint;
@@ -151,8 +154,9 @@ export function reviewAcceptPosting(input: {
   }
   return balanced([
     ['PAYMENTS_UNDER_REVIEW', input.heldMinor],
+    ['WALLET', input.walletMinor ?? 0n],
     ['REFUNDS', input.waivedMinor],
-    ['REVENUE', -netOf(input.settleMinor + input.waivedMinor, input.taxMinor)],
+    ['REVENUE', -netOf(input.settleMinor + (input.walletMinor ?? 0n) + input.waivedMinor, input.taxMinor)],
     ['TAX_PAYABLE', -input.taxMinor],
     ['COMMISSION_INCOME', -input.commissionMinor],
     ['CUSTOMER_CREDIT', -input.creditMinor],
@@ -190,11 +194,15 @@ export function refundPosting(input: {
   ]);
 }
 
-/** A top-up went back through the gateway: the money leaves the wallet. */
-export function topUpRefundPosting(input: { readonly refundMinor: bigint }): LedgerEntry[] {
+/** A top-up went back through the gateway: the money leaves the wallet, and what had been paid on top its income. */
+export function topUpRefundPosting(input: {
+  readonly walletMinor: bigint;
+  readonly commissionMinor: bigint;
+}): LedgerEntry[] {
   return balanced([
-    ['WALLET', input.refundMinor],
-    ['GATEWAY_CLEARING', -input.refundMinor],
+    ['WALLET', input.walletMinor],
+    ['COMMISSION_INCOME', input.commissionMinor],
+    ['GATEWAY_CLEARING', -input.walletMinor - input.commissionMinor],
   ]);
 }
 

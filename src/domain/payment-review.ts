@@ -47,6 +47,9 @@ function acceptHeld(input: PaymentInput): PaymentDecision {
   const wantedMinor = acceptableMinor(order.status, order.totalMinor - order.paidMinor);
   const settleMinor = moneyMinor < wantedMinor ? moneyMinor : wantedMinor;
   const settles = wantedMinor > 0n;
+  // The wallet's share comes with the payment it belongs to, whole, where it can and there is room for it.
+  const shareMinor = payment.walletMinor ?? 0n;
+  const walletMinor = settles && shareMinor <= wantedMinor - settleMinor ? shareMinor : 0n;
   return {
     ...unmoved(
       input,
@@ -57,9 +60,10 @@ function acceptHeld(input: PaymentInput): PaymentDecision {
     orderStatus: settles ? 'PAID' : order.status,
     reviewReason: null,
     settleMinor,
+    walletMinor,
     commissionMinor,
     creditMinor: moneyMinor - settleMinor,
-    waivedMinor: wantedMinor - settleMinor,
+    waivedMinor: wantedMinor - settleMinor - walletMinor,
     effects: { ...NO_EFFECTS, issueInvoice: settles, postReviewAccept: true },
   };
 }

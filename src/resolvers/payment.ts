@@ -1,6 +1,7 @@
 import { actorName, authorize } from '../access.ts';
 import type { Context } from '../context.ts';
 import { amountDueMinor, requirePayable } from '../domain/order.ts';
+import type { AmountRule } from '../domain/payment.ts';
 import { orderPaymentStatus } from '../domain/payment-state.ts';
 import { AppError, invalidInput, notFound } from '../errors.ts';
 import type { TenantConnection } from '../gateways.ts';
@@ -94,7 +95,11 @@ export async function payOrder(ctx: Context, input: PayOrderInput): Promise<Done
   const orderId = idOf('Order', input.orderId, ['input', 'orderId']);
   return runOperation(ctx, 'payOrder', { ...input }, async (operation) => {
     const returnUrl = await allowedReturnUrl(ctx, input.returnUrl ?? null);
-    if (input.methodId === encodeMethodId(WALLET_METHOD)) {
+    const byWallet = input.methodId === encodeMethodId(WALLET_METHOD);
+    // A customer's money is spent by the customer, or by the shop's people who stand beside them; never by a program with a key.
+    if ((byWallet || isGiven(input.walletAmount)) && ctx.actor.kind === 'PARTNER')
+      throw new AppError('FORBIDDEN', "A key can't spend a customer's wallet.", { field: ['input', 'walletAmount'] });
+    if (byWallet) {
       return operation.once(async (tx) => {
         const { order } = await lockPayable(ctx, tx, orderId);
         return { type: 'Payment', id: await payWhollyByWallet(ctx.app, tx, order, input.walletAmount ?? null) };
@@ -114,6 +119,10 @@ export async function payOrder(ctx: Context, input: PayOrderInput): Promise<Done
     );
     return recordInitiation(ctx, operation, intent, outcome);
   });
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== null && value !== undefined;
 }
 
 interface Chosen extends OfferedMethod {
@@ -194,13 +203,15 @@ async function commitIntent(ctx: Context, tx: Transaction, wish: Wish): Promise<
     requireSameShare(order, payments, pending, wish.walletAmount);
     return { ...rest, payment: continuable(pending, now), continued: true };
   }
-  if (pending && stale) await endStalePayment(ctx.app, tx, pending, stale.status, stale.reason);
-  const walletMinor = await wantedShare(tx, order, wish.walletAmount);
+  const heldMinor = pending ? (payments.find(({ shareOfId }) => shareOfId === pending.id)?.amountMinor ?? 0n) : 0n;
+  const walletMinor = await wantedShare(tx, order, wish.walletAmount, heldMinor);
   // The wallet gives all: the method has nothing left to pay.
   if (walletMinor === amountDueMinor(order)) {
-    const id = await payWhollyByWallet(ctx.app, tx, order, null);
+    const id = await payWhollyByWallet(ctx.app, tx, order, null, heldMinor);
     return { ...rest, payment: await lockPayment(tx, id), continued: true };
   }
+  // Behind the wallet's own way, which takes number counters: nothing of the ledger is locked before them.
+  if (pending && stale) await endStalePayment(ctx.app, tx, pending, stale.status, stale.reason);
   const payment = await insertPayment(ctx, tx, order, payments, wish, walletMinor);
   return { ...rest, payment, continued: false };
 }
@@ -344,15 +355,29 @@ export async function resolvePaymentReview(
     throw invalidInput('Give a reason of 1 to 500 characters.', ['input', 'reason']);
   return runOperation(ctx, 'resolvePaymentReview', { ...input }, (operation) =>
     operation.once(async (tx) => {
-      await settle(tx, ctx.app, {
-        paymentId,
-        claim: null,
-        fact: { decision: input.decision },
-        amountRule: 'EQUAL',
-        reason: input.reason,
-        actor: actorName(ctx.actor),
-      });
+      const amountRule = await amountRuleOf(tx, paymentId);
+      await orShort(() =>
+        settle(tx, ctx.app, {
+          paymentId,
+          claim: null,
+          fact: { decision: input.decision },
+          amountRule,
+          reason: input.reason,
+          actor: actorName(ctx.actor),
+        }),
+      );
       return { type: 'Payment', id: paymentId };
     }),
   );
+}
+
+/** Whose the excess is: the tenant's setting for the gateway the money came through. */
+async function amountRuleOf(tx: Transaction, paymentId: string): Promise<AmountRule> {
+  const rule = await tx.maybeOne<{ amountRule: AmountRule }>(
+    `select g.amount_rule as "amountRule" from payments p
+     join payment_gateway_configs g on g.tenant_id = p.tenant_id and g.gateway = p.gateway
+     where p.tenant_id = current_tenant() and p.id = $1`,
+    [paymentId],
+  );
+  return rule?.amountRule ?? 'EQUAL';
 }

@@ -90,8 +90,8 @@ export async function settleRefund(
 
 function entriesOf({ refund, order }: LockedRefund, decision: RefundDecision, taxMinor: bigint): LedgerEntry[] {
   if (decision.wasHeld) return reviewRefundPosting({ refundMinor: refund.amountMinor });
-  if (order.type === 'TOP_UP') return topUpRefundPosting({ refundMinor: refund.amountMinor });
   const { ofOrderMinor, creditMinor, commissionMinor } = decision;
+  if (order.type === 'TOP_UP') return topUpRefundPosting({ walletMinor: ofOrderMinor + creditMinor, commissionMinor });
   return refundPosting({ ofOrderMinor, taxMinor, creditMinor, commissionMinor, target: refund.target });
 }
 

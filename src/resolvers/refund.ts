@@ -2,6 +2,7 @@ import { actorName, authorize } from '../access.ts';
 import type { Context } from '../context.ts';
 import type { Transaction } from '../db.ts';
 import { parseAmount } from '../domain/money.ts';
+import { decideRefund } from '../domain/payment-review.ts';
 import { AppError, invalidInput, notFound } from '../errors.ts';
 import type { OrderModel, PaymentModel, RefundModel } from '../generated/prisma/models.ts';
 import type { RefundTarget } from '../generated/prisma/enums.ts';
@@ -87,10 +88,10 @@ async function commitRefund(
   input: RefundPaymentInput,
 ): Promise<Intent> {
   const { order, payment } = await lockPaid(tx, paymentId);
+  // The first request's process died on the way, or could not say so: what became of its call the job finds out (refund-poll.ts).
+  const own = input.idempotencyKey ? await refundUnder(ctx, tx, payment.id, input.idempotencyKey) : undefined;
+  if (own) return { refundId: own.id, settled: true };
   const open = await openRefund(tx, payment.id);
-  const own = open?.operationKey === (input.idempotencyKey ?? '') && open.requestedBy === actorName(ctx.actor);
-  // The first request's process died on the way; what became of its call the job finds out (refund-poll.ts).
-  if (open && own) return { refundId: open.id, settled: true };
   if (open) {
     throw new AppError('INVALID_STATE', 'Another refund of this payment is under way; please wait for its end.', {
       details: { refundRequestedAt: open.createdAt.toISOString() },
@@ -101,7 +102,11 @@ async function commitRefund(
   const amountMinor = wantedMinor(payment, input.amount ?? null);
   const target = targetOf(ctx, order, payment, input.to ?? null);
   const id = await insertRefund(ctx, tx, payment, { amountMinor, target, input });
-  if (order.type === 'TOP_UP') await setAside(ctx, tx, payment, id, amountMinor);
+  if (order.type === 'TOP_UP') {
+    // What had been paid on top for the gateway never was in the wallet.
+    const { commissionMinor } = decideRefund({ payment, order, refundMinor: amountMinor });
+    if (amountMinor > commissionMinor) await setAside(ctx, tx, payment, id, amountMinor - commissionMinor);
+  }
   if (target === 'GATEWAY') return { refundId: id, settled: false };
   await settleRefund(tx, ctx.app, id, null);
   return { refundId: id, settled: true };
@@ -118,11 +123,25 @@ async function lockPaid(tx: Transaction, paymentId: string): Promise<{ order: Or
   return { order, payment: await lockPayment(tx, paymentId) };
 }
 
-type OpenRefund = Pick<RefundModel, 'id' | 'operationKey' | 'requestedBy' | 'createdAt'>;
+/** The refund that was asked for under this key before, unless nothing came of it. */
+function refundUnder(
+  ctx: Context,
+  tx: Transaction,
+  paymentId: string,
+  key: string,
+): Promise<{ id: string } | undefined> {
+  return tx.maybeOne<{ id: string }>(
+    `select id from refunds where tenant_id = current_tenant() and payment_id = $1 and requested_by = $2 and operation_key = $3
+     and status <> 'REJECTED'`,
+    [paymentId, actorName(ctx.actor), key],
+  );
+}
+
+type OpenRefund = Pick<RefundModel, 'id' | 'createdAt'>;
 
 function openRefund(tx: Transaction, paymentId: string): Promise<OpenRefund | undefined> {
   return tx.maybeOne<OpenRefund>(
-    `select id, operation_key as "operationKey", requested_by as "requestedBy", created_at as "createdAt" from refunds
+    `select id, created_at as "createdAt" from refunds
      where tenant_id = current_tenant() and payment_id = $1 and status = 'REQUESTED'`,
     [paymentId],
   );

@@ -100,14 +100,13 @@ export async function lockBoth(tx: Transaction, paymentId: string): Promise<Lock
 }
 
 async function decidedPayment(tx: Transaction, { payment, share }: Locked) {
-  if (payment.status === 'UNDER_REVIEW') {
-    const requested = await tx.query(
-      "select 1 from refunds where tenant_id = current_tenant() and payment_id = $1 and status = 'REQUESTED'",
-      [payment.id],
-    );
-    return { ...payment, refundRequested: requested.length > 0 };
-  }
-  return share === null ? payment : { ...payment, walletMinor: await shareAvailable(tx, share) };
+  const whole = share === null ? payment : { ...payment, walletMinor: await shareAvailable(tx, share) };
+  if (payment.status !== 'UNDER_REVIEW') return whole;
+  const requested = await tx.query(
+    "select 1 from refunds where tenant_id = current_tenant() and payment_id = $1 and status = 'REQUESTED'",
+    [payment.id],
+  );
+  return { ...whole, refundRequested: requested.length > 0 };
 }
 
 interface Change extends Locked {
@@ -271,6 +270,7 @@ function acceptanceOf(order: OrderModel, payment: PaymentModel, decision: Paymen
   return reviewAcceptPosting({
     heldMinor: payment.capturedMinor,
     settleMinor: decision.settleMinor,
+    walletMinor: decision.walletMinor,
     waivedMinor: decision.waivedMinor,
     taxMinor: decision.settleMinor > 0n ? order.taxMinor : 0n,
     commissionMinor: decision.commissionMinor,

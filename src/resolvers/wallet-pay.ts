@@ -32,12 +32,16 @@ function freeOf(account: AccountState): bigint {
   return account.balanceMinor - account.heldMinor;
 }
 
-/** Pays all that is due from the wallet, settled at once: nobody outside is asked. @returns the payment's id */
+/**
+ * Pays all that is due from the wallet, settled at once: nobody outside is asked.
+ * @param heldMinor what an earlier attempt of this order holds, which ends with it @returns the payment's id
+ */
 export async function payWhollyByWallet(
   app: Settling,
   tx: Transaction,
   order: OrderModel,
   walletAmount: string | null,
+  heldMinor = 0n,
 ): Promise<string> {
   const dueMinor = amountDueMinor(order);
   if (walletAmount !== null && parseAmount(walletAmount, order.currencyCode, FIELD) !== dueMinor)
@@ -45,7 +49,7 @@ export async function payWhollyByWallet(
       'The wallet as the method pays all that is due; for a part, name the method of the rest.',
       FIELD,
     );
-  await requireFree(tx, order, dueMinor);
+  await requireFree(tx, order, dueMinor, heldMinor);
   const id = app.newId();
   const now = app.clock.now();
   await tx.query(
@@ -81,13 +85,18 @@ export async function payWhollyByWallet(
 }
 
 /** The wished share in minor units, 0 where none is wished. @throws INVALID_INPUT, INSUFFICIENT_BALANCE */
-export async function wantedShare(tx: Transaction, order: OrderModel, walletAmount: string | null): Promise<bigint> {
+export async function wantedShare(
+  tx: Transaction,
+  order: OrderModel,
+  walletAmount: string | null,
+  heldMinor = 0n,
+): Promise<bigint> {
   if (walletAmount === null) return 0n;
   const shareMinor = parseAmount(walletAmount, order.currencyCode, FIELD);
   const dueMinor = amountDueMinor(order);
   if (shareMinor < 0n) throw invalidInput("The wallet's share is not negative.", FIELD);
   if (shareMinor > dueMinor) throw invalidInput("The wallet's share is at most what is due.", FIELD);
-  if (shareMinor > 0n) await requireFree(tx, order, shareMinor);
+  if (shareMinor > 0n) await requireFree(tx, order, shareMinor, heldMinor);
   return shareMinor;
 }
 
@@ -108,11 +117,12 @@ export function requireSameShare(
   });
 }
 
-async function requireFree(tx: Transaction, order: OrderModel, amountMinor: bigint): Promise<void> {
+async function requireFree(tx: Transaction, order: OrderModel, amountMinor: bigint, heldMinor: bigint): Promise<void> {
   if (order.type === 'TOP_UP') throw invalidInput('A wallet is not topped up from itself.', ['input', 'orderId']);
   const wallet = await accountOf(tx, order.customerId, 'WALLET', order.currencyCode);
-  if (freeOf(wallet) >= amountMinor) return;
+  const freeMinor = freeOf(wallet) + heldMinor;
+  if (freeMinor >= amountMinor) return;
   throw new AppError('INSUFFICIENT_BALANCE', 'There is not enough in the wallet for this.', {
-    details: { available: formatAmount(freeOf(wallet), order.currencyCode) },
+    details: { available: formatAmount(freeMinor, order.currencyCode) },
   });
 }

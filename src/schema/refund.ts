@@ -3,6 +3,7 @@ import { RefundStatus, RefundTarget } from '../generated/prisma/enums.ts';
 import type { RefundModel } from '../generated/prisma/models.ts';
 import { encodeGlobalId } from '../global-id.ts';
 import { authorizedLoad } from '../resolvers/node-load.ts';
+import { resolveRefund } from '../resolvers/refund-resolve.ts';
 import { refundPayment } from '../resolvers/refund.ts';
 import { builder } from './builder.ts';
 import { Invoice } from './invoice.ts';
@@ -76,7 +77,31 @@ const RefundPaymentInput = builder.inputType('RefundPaymentInput', {
     idempotencyKey: t.string(),
   }),
 });
+const RefundOutcome = builder.enumType('RefundOutcome', {
+  description: "What a person found in the vendor's own books.",
+  values: ['DONE', 'NOT_DONE'] as const,
+});
+const ResolveRefundInput = builder.inputType('ResolveRefundInput', {
+  fields: (t) => ({
+    refundId: t.id({ required: true }),
+    outcome: t.field({ type: RefundOutcome, required: true }),
+    reason: t.string({ required: true }),
+    idempotencyKey: t.string(),
+  }),
+});
+
 builder.mutationFields((t) => ({
+  resolveRefund: t.field({
+    type: PaymentPayload,
+    description: 'Says what became of a refund that its gateway can not tell of; only where an inquiry was opened.',
+    args: { input: t.arg({ type: ResolveRefundInput, required: true }) },
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => resolveRefund(ctx, input),
+        (id) => ctx.loaders.payment.load(id),
+      ),
+  }),
   refundPayment: t.field({
     type: PaymentPayload,
     description:

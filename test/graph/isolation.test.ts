@@ -248,6 +248,7 @@ describe('a secret key', () => {
       issueOrder: { orderId: none.orderId },
       cancelOrder: { orderId: none.orderId },
       payOrder: { orderId: none.orderId, methodId: none.methodId },
+      resolveRefund: { refundId: none.paymentId, outcome: 'DONE', reason: 'x' },
       refundPayment: { paymentId: none.paymentId, reason: 'x' },
       resolvePaymentReview: { paymentId: none.paymentId, decision: 'ACCEPT', reason: 'x' },
       replayWebhook: { deliveryId: none.deliveryId },

@@ -68,6 +68,22 @@ async function registered({
 }
 
 /** Money that came too late is held under review. */
+/** A refund the gateway was asked for and says nothing of, with its inquiry. */
+async function lostRefund(shop: Shop, paymentId: string): Promise<string> {
+  const id = randomUUID();
+  await shop.world.owner(
+    `insert into refunds (tenant_id, id, payment_id, amount_minor, reason, target, status, requested_by, created_at, sent_at)
+     values ($1, $2, $3, 100, 'a scratch', 'GATEWAY', 'REQUESTED', 'user:x', now(), now())`,
+    [shop.tenantId, id, paymentId],
+  );
+  await shop.world.owner(
+    `insert into inquiries (tenant_id, id, about_type, about_id, reason, resolution, created_at, resolved_at)
+     values ($1, gen_random_uuid(), 'Refund', $2, 'GATEWAY_SILENT', 'HANDED_TO_PERSON', now(), now())`,
+    [shop.tenantId, id],
+  );
+  return id;
+}
+
 async function heldPayment({ shop }: Stage): Promise<string> {
   const started = await shop.started();
   await shop.world.data(
@@ -353,6 +369,26 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
           (await numbers(stage.shop, 'select refunded_minor as count from payments where id = $1', [
             rawId(paymentId),
           ])) / 100,
+        ],
+      };
+    },
+  },
+  resolveRefund: {
+    as: operator,
+    answer: 'payment { id status refunded { amount } }',
+    prepare: async (stage) => {
+      const { shop } = stage;
+      const started = await shop.started();
+      await shop.paid(started);
+      const id = await lostRefund(shop, rawId(started.paymentId));
+      return {
+        input: { refundId: shop.node('Refund', id), outcome: 'DONE', reason: "the vendor's books show it" },
+        other: { field: 'reason', value: 'another' },
+        effects: async () => [
+          await numbers(shop, "select count(*) from refunds where id = $1 and status = 'DONE'", [id]),
+          await numbers(shop, "select count(*) from audit_entries where action = 'refund.resolve' and target = $1", [
+            `Refund:${id}`,
+          ]),
         ],
       };
     },

@@ -44,6 +44,7 @@ const LEAST: Readonly<Record<string, Rank>> = {
   cancelOrder: 'CUSTOMER',
   payOrder: 'CUSTOMER',
   refundPayment: 'OPERATOR',
+  resolveRefund: 'OPERATOR',
   resolvePaymentReview: 'OPERATOR',
   replayWebhook: 'OPERATOR',
 };

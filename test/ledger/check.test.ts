@@ -258,7 +258,9 @@ describe('a tampered account is found and named', () => {
     ['its head changed', [`update ledger_accounts set head = sha256(head) where ${ACCOUNT}`], 'HEAD'],
     [
       'money set aside without a hold',
-      [`update ledger_accounts set held_minor = held_minor + 1 where ${ACCOUNT}`],
+      [
+        "update ledger_accounts set held_minor = held_minor + 1 where tenant_id = TENANT and kind = 'WALLET' and -balance_minor > held_minor",
+      ],
       'HELD',
     ],
     ['its kind changed', [`update ledger_accounts set kind = 'GATEWAY_FEES' where ${ACCOUNT}`], 'ACCOUNT'],
@@ -415,9 +417,9 @@ test('the database and the domain know the same accounts, sides and faults', asy
   const { rows } = await shelf.owner.query<{ kind: string; side: number }>(
     'select k::text as kind, ledger_side(k) as side from unnest(enum_range(null::ledger_account_kind)) k',
   );
-  expect(Object.fromEntries(rows.map(({ kind, side }) => [kind, side === 1 ? 'DEBIT' : 'CREDIT']))).toEqual(
-    LEDGER_ACCOUNT_SIDES,
-  );
+  expect(
+    Object.fromEntries(rows.map(({ kind, side }) => [kind, side === 0 ? 'EITHER' : side === 1 ? 'DEBIT' : 'CREDIT'])),
+  ).toEqual(LEDGER_ACCOUNT_SIDES);
   expect([...CUSTOMERS_ACCOUNTS].every((kind) => kind in LEDGER_ACCOUNT_SIDES)).toBe(true);
   const { rows: sources } = await shelf.owner.query<{ source: string }>(
     "select string_agg(pg_get_functiondef(oid), ' ') as source from pg_proc where proname like 'check\\_ledger\\_%s'",
