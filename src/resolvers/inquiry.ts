@@ -8,7 +8,7 @@ import { lockOrder } from './order-lock.ts';
 import { lockPayment, paymentsOf, type Changing } from './payment-change.ts';
 import { endStalePayment } from './payment-end.ts';
 import { pollPayment, type Polling } from './payment-poll.ts';
-import { pollRefund, REFUND_LEASE_MS } from './refund-poll.ts';
+import { pollRefund } from './refund-poll.ts';
 
 /** One look-up of an open inquiry: asks, and closes it or says when to ask again. Safe to run twice. */
 export async function lookUpInquiry(app: Polling & Pick<App, 'log'>, scope: Scope, id: string): Promise<void> {
@@ -40,10 +40,10 @@ async function ask(app: Polling, scope: Scope, { aboutType, aboutId }: InquiryMo
 async function askAboutRefund(app: Polling, scope: Scope, refundId: string): Promise<Known> {
   await app.db.write(scope, (tx) =>
     tx.query(
-      // Not where somebody else is asking right now: a lease never lies further ahead than this.
+      // Not where somebody else is asking right now.
       `update refunds set next_poll_at = $2::timestamptz
-       where tenant_id = current_tenant() and id = $1 and status = 'REQUESTED' and gateway_refund_reference is null and next_poll_at > $3`,
-      [refundId, app.clock.now(), new Date(app.clock.now().getTime() + REFUND_LEASE_MS)],
+       where tenant_id = current_tenant() and id = $1 and status = 'REQUESTED' and gateway_refund_reference is null and (leased_until is null or leased_until <= $2)`,
+      [refundId, app.clock.now()],
     ),
   );
   await pollRefund(app, scope, refundId);

@@ -58,9 +58,10 @@ async function claim(app: Refunding, tx: Transaction, refundId: string): Promise
   const locked = await lockRefund(tx, refundId);
   const now = app.clock.now();
   if (locked?.refund.status !== 'REQUESTED') return null;
-  if (locked.refund.nextPollAt === null || locked.refund.nextPollAt > now) return null;
+  const { nextPollAt, leasedUntil } = locked.refund;
+  if (nextPollAt === null || nextPollAt > now || (leasedUntil !== null && leasedUntil > now)) return null;
   await tx.query(
-    `update refunds set next_poll_at = $2, sent_at = coalesce(sent_at, $3), poll_attempts = poll_attempts + 1
+    `update refunds set next_poll_at = $2, leased_until = $2, sent_at = coalesce(sent_at, $3), poll_attempts = poll_attempts + 1
      where tenant_id = current_tenant() and id = $1`,
     [refundId, new Date(now.getTime() + REFUND_LEASE_MS), now],
   );
@@ -171,7 +172,7 @@ async function taken(
   reference: string | null,
 ): Promise<void> {
   await tx.query(
-    `update refunds set gateway_refund_reference = coalesce($2, gateway_refund_reference), next_poll_at = $3
+    `update refunds set gateway_refund_reference = coalesce($2, gateway_refund_reference), next_poll_at = $3, leased_until = null
      where tenant_id = current_tenant() and id = $1 and status = 'REQUESTED'`,
     [refund.id, reference, nextLook(app, refund.pollAttempts)],
   );
@@ -180,7 +181,7 @@ async function taken(
 async function waiting(app: Refunding, tx: Transaction, locked: LockedRefund, contradicts: boolean): Promise<void> {
   const { refund } = locked;
   await tx.query(
-    "update refunds set next_poll_at = $2 where tenant_id = current_tenant() and id = $1 and status = 'REQUESTED'",
+    "update refunds set next_poll_at = $2, leased_until = null where tenant_id = current_tenant() and id = $1 and status = 'REQUESTED'",
     [refund.id, nextLook(app, refund.pollAttempts)],
   );
   const silent = refund.createdAt.getTime() + SILENT_AT_MOST_MS < app.clock.now().getTime();

@@ -186,8 +186,8 @@ async function insertRefund(
   const now = ctx.app.clock.now();
   const called = refund.target === 'GATEWAY';
   await tx.query(
-    `insert into refunds (tenant_id, id, payment_id, amount_minor, reason, target, status, requested_by, operation_key, created_at, sent_at, next_poll_at)
-     values (current_tenant(), $1, $2, $3, $4, $5, 'REQUESTED', $6, $7, $8, $9, $10)`,
+    `insert into refunds (tenant_id, id, payment_id, amount_minor, reason, target, status, requested_by, operation_key, created_at, sent_at, next_poll_at, leased_until)
+     values (current_tenant(), $1, $2, $3, $4, $5, 'REQUESTED', $6, $7, $8, $9, $10, $10)`,
     [
       id,
       payment.id,

@@ -13,6 +13,7 @@ import { CANARIES, type Population } from './population.ts';
 const TYPE_OF_ID: Readonly<Record<string, string>> = {
   orderId: 'Order',
   paymentId: 'Payment',
+  refundId: 'Refund',
   customerId: 'User',
   deliveryId: 'WebhookDelivery',
   apiKeyId: 'ApiKey',

@@ -145,6 +145,7 @@ function allProbes(population: Population): Probe[] {
     const ids: Record<string, string | undefined> = {
       orderId: 'Order',
       paymentId: 'Payment',
+      refundId: 'Refund',
       customerId: 'User',
       deliveryId: 'WebhookDelivery',
       apiKeyId: 'ApiKey',

@@ -75,8 +75,8 @@ describe('a refund whose answer is lost', () => {
   test('is not asked about by the inquiry while somebody else is asking: the lease holds', async () => {
     const sale = await paidSale();
     const [lost] = await world.owner<{ id: string }>(
-      `insert into refunds (tenant_id, id, payment_id, amount_minor, reason, target, status, requested_by, created_at, sent_at, next_poll_at)
-       values ($1, gen_random_uuid(), $2, 3000, 'lost', 'GATEWAY', 'REQUESTED', 'user:x', now(), now(), now() + interval '50 seconds') returning id`,
+      `insert into refunds (tenant_id, id, payment_id, amount_minor, reason, target, status, requested_by, created_at, sent_at, next_poll_at, leased_until)
+       values ($1, gen_random_uuid(), $2, 3000, 'lost', 'GATEWAY', 'REQUESTED', 'user:x', now(), now(), now() + interval '50 seconds', now() + interval '50 seconds') returning id`,
       [scope.tenantId, sale.paymentUuid],
     );
     const [inquiry] = await world.owner(
@@ -87,7 +87,7 @@ describe('a refund whose answer is lost', () => {
     await lookUpInquiry(world.app, scope, inquiry.id);
     expect(await atVendor(sale)).toEqual([]);
     // Behind the lease nobody is asking, and the inquiry may pull the next look forward.
-    await world.owner("update refunds set next_poll_at = now() + interval '10 minutes' where id = $1", [lost!.id]);
+    await world.owner('update refunds set leased_until = now() where id = $1', [lost!.id]);
     await lookUpInquiry(world.app, scope, inquiry.id);
     expect(await atVendor(sale)).toHaveLength(1);
   });

@@ -1,3 +1,7 @@
+-- Who asks the gateway about a refund asks alone until then; when it is due next is another matter.
+-- AlterTable
+ALTER TABLE "refunds" ADD COLUMN     "leased_until" TIMESTAMPTZ(6);
+
 -- One refund under one key, whatever became of the request that asked for it: a repeat finds it, or is refused here.
 create unique index refunds_one_per_key on refunds (tenant_id, payment_id, requested_by, operation_key)
   where operation_key is not null and status <> 'REJECTED';
