@@ -77,7 +77,7 @@ export async function crash(seed: number, actions: number): Promise<CrashResult>
       random,
       owner,
     });
-    const kills = await rage(shop, { children, owner, actions, counts, seed });
+    const kills = await rage(shop, { children, ports, owner, actions, counts, seed });
     const open = await settleAll(owner, simulators);
     const found = [...open, ...(await differences(owner, simulators)), ...Object.keys(await brokenLaws({ owner }))];
     return { seed, ...counts, kills, differences: found };
@@ -183,13 +183,22 @@ function isPassing(data: Record<string, { userErrors?: { code: string }[] } | nu
 
 async function rage(
   shop: Shop,
-  of: { children: readonly Child[]; owner: Query; actions: number; counts: Counts; seed: number },
+  of: {
+    children: readonly Child[];
+    ports: readonly number[];
+    owner: Query;
+    actions: number;
+    counts: Counts;
+    seed: number;
+  },
 ): Promise<{ process: number; backend: number }> {
   const kills = { process: 0, backend: 0 };
   let raging = true;
   const killer = (async () => {
     while (raging) {
       await pause(shop.random.between(KILL_EVERY_MS / 2, KILL_EVERY_MS * 1.5));
+      // On a crowded machine starting takes long: whoever is left must be able to answer, or nothing is tested but starting.
+      if (!(await areReady(of.ports))) continue;
       if (shop.random.chance(0.5)) {
         shop.random.pick(of.children).kill();
         kills.process += 1;
@@ -214,6 +223,18 @@ async function rage(
     await killer;
   }
   return kills;
+}
+
+async function areReady(ports: readonly number[]): Promise<boolean> {
+  const answers = await Promise.all(
+    ports.map((port) =>
+      fetch(`http://127.0.0.1:${port}/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    ),
+  );
+  return answers.every(Boolean);
 }
 
 /** Whatever waits for its time is due now, again and again, until nothing is open. @returns what stayed open */
