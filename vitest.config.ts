@@ -13,7 +13,7 @@ export default defineConfig(({ mode }) => {
       exclude: isSoak ? [] : ['test/soak/**'],
       globalSetup: ['test/helpers/globalSetup.ts'],
       pool: 'forks',
-      maxWorkers: isSoak ? 1 : 2,
+      maxWorkers: isSoak ? 1 : 3,
       execArgv: ['--disable-warning=ExperimentalWarning'],
       testTimeout: isSoak ? 3600 * SECOND : 120 * SECOND,
       hookTimeout: 120 * SECOND,
