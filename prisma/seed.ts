@@ -14,6 +14,8 @@ import { writeGatewayConfig } from '../src/resolvers/gatewayConfig.ts';
 import { readRules, writeLoyaltyRules } from '../src/resolvers/loyalty-rules.ts';
 import { importKey } from '../src/resolvers/key.ts';
 import { createVault, type Vault } from '../src/vault.ts';
+import { seedMail } from './seed-mail.ts';
+import { seedProviders } from './seed-providers.ts';
 
 export interface Login {
   readonly email: string;
@@ -51,6 +53,10 @@ export interface SeedOptions {
   readonly baseUrl: string;
   /** The demo shop's customers earn points and cashback. Tests that count money say their rules themselves. */
   readonly loyalty?: boolean;
+  /** Mail is sent, by the simulated SES. */
+  readonly mail?: boolean;
+  /** Travel providers, with credentials of their sandboxes. */
+  readonly providers?: boolean;
 }
 
 const DEMO_LIMIT_PER_MINUTE = 100_000;
@@ -132,7 +138,11 @@ async function seed(
     );
   }
   const [demo, other] = TENANTS;
+  if (options.mail)
+    simulatorAccounts.push(await seedMail({ ...tools, author: authorOf(tools), baseUrl: options.baseUrl }, demo));
   if (options.loyalty) await seedLoyalty(tools, demo);
+  if (options.providers)
+    simulatorAccounts.push(...(await seedProviders({ ...tools, author: authorOf(tools), baseUrl: options.baseUrl })));
   const facts: DemoFacts = {
     portalKey: await seedKey(tools, demo, 'pk_test_', []),
     otherPortalKey: await seedKey(tools, other, 'pk_test_', []),
