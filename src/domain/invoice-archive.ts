@@ -1,5 +1,6 @@
 /** What a month's archive of invoices is made of beside the pages (COM-11). */
 import { invalidInput } from '../errors.ts';
+import { csvLine } from './csv.ts';
 
 /** @returns the calendar month, `2026-11` @throws INVALID_INPUT for whatever else */
 export function checkMonth(month: string): string {
@@ -21,19 +22,9 @@ export interface ManifestLine {
 
 const COLUMNS = ['number', 'kind', 'date', 'total', 'currency', 'sha256'] as const;
 
-export const MANIFEST_HEAD = line(COLUMNS);
+export const MANIFEST_HEAD = csvLine(COLUMNS);
 
-/** One line of manifest.csv (RFC 4180), with its end. */
+/** One line of manifest.csv, with its end. */
 export function manifestLine(of: ManifestLine): string {
-  return line(COLUMNS.map((column) => of[column]));
-}
-
-function line(cells: readonly string[]): string {
-  return `${cells.map(cell).join(',')}\r\n`;
-}
-
-/** A cell that a spreadsheet would take for a formula is shown as text. */
-function cell(text: string): string {
-  const harmless = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+  return csvLine(COLUMNS.map((column) => of[column]));
 }

@@ -173,20 +173,25 @@ export function rulesFor(feature: 'redeemPoints' | 'topUp', rules: LoyaltyRules 
   throw new AppError('FEATURE_DISABLED', message, { details: { feature } });
 }
 
+/** What points are worth at the rules' rate in minor units of their currency, however few or many they are. */
+export function pointsWorthMinor(points: bigint, { redemptionRate, currencyCode }: LoyaltyRules): bigint {
+  const { numerator, denominator } = readDecimal(redemptionRate, REDEMPTION_RATE);
+  return (points * numerator * 10n ** BigInt(exponentOf(currencyCode))) / denominator;
+}
+
 /**
- * What points are worth in wallet money of the rules' currency.
+ * What points that are redeemed are worth in wallet money of the rules' currency.
  * @throws INVALID_INPUT below the minimum, or where they are worth less than the smallest unit
  */
 export function worthOf(points: bigint, rules: LoyaltyRules): bigint {
   const field = ['input', 'points'];
-  const { numerator, denominator } = readDecimal(rules.redemptionRate, REDEMPTION_RATE);
   if (points < BigInt(rules.redeemPointsMin)) {
     throw new AppError('INVALID_INPUT', `At least ${rules.redeemPointsMin} points are redeemed at once.`, {
       field,
       details: { redeemPointsMin: rules.redeemPointsMin },
     });
   }
-  const worthMinor = (points * numerator * 10n ** BigInt(exponentOf(rules.currencyCode))) / denominator;
+  const worthMinor = pointsWorthMinor(points, rules);
   if (worthMinor === 0n) throw invalidInput('So few points are worth nothing.', field);
   if (worthMinor > AMOUNT_MINOR_MAX) throw invalidInput('So many points are not redeemed at once.', field);
   return worthMinor;

@@ -7,9 +7,15 @@ export function formatOrderNumber(prefix: string, number: bigint | number): stri
   return `${prefix}-${paddedNumber(number)}`;
 }
 
-/** `INV-000123` for an invoice, `CN-000123` for a credit note: two sequences, so that each is gapless by itself. */
-export function formatInvoiceNumber(kind: keyof typeof PREFIX_BY_INVOICE_KIND, number: bigint | number): string {
-  return `${PREFIX_BY_INVOICE_KIND[kind]}-${paddedNumber(number)}`;
+/**
+ * `INV-000123` for an invoice, `CN-000123` for a credit note: two sequences, so that each is gapless by itself. The database counts and
+ * writes the number in one statement, so this says how: the prefix, then the count with zeros in front up to so many digits.
+ */
+export function invoiceNumberForm(kind: 'INVOICE' | 'CREDIT_NOTE'): {
+  readonly prefix: string;
+  readonly digitsMin: number;
+} {
+  return { prefix: `${PREFIX_BY_INVOICE_KIND[kind]}-`, digitsMin: DIGITS_MIN };
 }
 
 function paddedNumber(number: bigint | number): string {

@@ -109,9 +109,16 @@ export function statusOnIssue(totalMinor: bigint): 'ISSUED' | 'PAID' {
   return totalMinor === 0n ? 'PAID' : 'ISSUED';
 }
 
-/** A customer's own product order issues itself (graph.graphql, `issueOrder`); other drafts wait for an operator. */
-export function issuesItself(order: { readonly type: string; readonly placedByCustomer: boolean }): boolean {
-  return order.type === 'PRODUCT' && order.placedByCustomer;
+/**
+ * A customer's own order of products alone issues itself (graph.graphql, `issueOrder`), because every price in it is the shop's; other
+ * drafts wait for an operator.
+ */
+export function issuesItself(order: {
+  readonly type: string;
+  readonly placedByCustomer: boolean;
+  readonly lines: readonly { readonly productId: string | null }[];
+}): boolean {
+  return order.type === 'PRODUCT' && order.placedByCustomer && order.lines.every(({ productId }) => productId !== null);
 }
 
 function wordOf(status: OrderStatus): string {
