@@ -29,6 +29,8 @@ export interface OutboundRequest {
   readonly body?: string;
   /** Whose rate limit it spends, where no header says so. */
   readonly account?: string;
+  /** How long that account is left alone after a 429 that names no time, where its vendor asks for more than is usual. */
+  readonly rateLimitPauseMs?: number;
 }
 
 /**
@@ -190,6 +192,11 @@ export interface IncomingWebhook {
   readonly headers: Readonly<Record<string, string>>;
   /** The raw bytes as they came. */
   readonly body: Uint8Array;
+  /**
+   * The query of the address it was posted to, without the question mark. A vendor that signs nothing is told an address with a secret in
+   * it: read where it comes in, never stored.
+   */
+  readonly query?: string;
   /** The peer's address as our own edge saw it, never a header a sender can write. */
   readonly sourceAddress?: string;
   /** A stored delivery read again: its source was judged when it came, and is not known any more. */

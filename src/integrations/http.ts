@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import { gunzip } from 'node:zlib';
 import type { OutboundCall, OutboundRequest, OutboundResponse, OutboundSend } from './contract.ts';
 
 /**
@@ -51,6 +52,11 @@ let guard: (() => void) | null = null;
  */
 export function setOutboundGuard(check: (() => void) | null): void {
   guard = check;
+}
+
+/** For the one way out that is no HTTP: mail by SMTP. */
+export function refuseWhereGuarded(): void {
+  guard?.();
 }
 
 export interface Outbound {
@@ -152,11 +158,32 @@ function collect(
     if (bytes > bytesMax) fail('ANSWER_TOO_LARGE', `more than ${bytesMax} bytes`);
     else chunks.push(chunk);
   });
-  incoming.on('end', () =>
-    done(chunks.length === 1 ? chunks[0]!.toString('utf8') : Buffer.concat(chunks).toString('utf8')),
-  );
+  incoming.on('end', () => {
+    const packed = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+    // Some vendors demand gzip. An answer without a body may still be labelled with it.
+    if (packed.byteLength === 0 || !/^(x-)?gzip$/i.test(incoming.headers['content-encoding'] ?? '')) {
+      done(packed.toString('utf8'));
+      return;
+    }
+    unpack(packed, bytesMax, fail, done);
+  });
   incoming.on('error', (error) => fail('CONNECTION_LOST', errorCode(error)));
   incoming.on('aborted', () => fail('CONNECTION_LOST', 'the answer broke off'));
+}
+
+/** The bound holds for what comes out, too: a few kilobytes may claim to be gigabytes, and unpacking stops where they pass it. */
+function unpack(
+  packed: Buffer,
+  bytesMax: number,
+  fail: (code: OutboundFailureCode, detail: string) => void,
+  done: (text: string) => void,
+): void {
+  gunzip(packed, { maxOutputLength: bytesMax }, (error, unpacked) => {
+    if (error === null) done(unpacked.toString('utf8'));
+    else if (errorCode(error) === 'ERR_BUFFER_TOO_LARGE')
+      fail('ANSWER_TOO_LARGE', `more than ${bytesMax} bytes unpacked`);
+    else fail('CONNECTION_LOST', `an answer that can't be unpacked: ${errorCode(error)}`);
+  });
 }
 
 /** The system's code only (ECONNRESET and its like): messages may name addresses. */

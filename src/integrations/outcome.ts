@@ -26,8 +26,12 @@ export function unreadable(status: number, effect: boolean): Outcome<never> {
   return effect ? { kind: 'unknown', detail } : notDone('unavailable', detail);
 }
 
-export function rateLimited(response: OutboundResponse, clock: Clock): Outcome<never> {
-  return notDone('rateLimited', 'too many calls', retryTime(response, clock, RATE_LIMIT_PAUSE_MS));
+export function rateLimited(
+  response: OutboundResponse,
+  clock: Clock,
+  pauseMs: number = RATE_LIMIT_PAUSE_MS,
+): Outcome<never> {
+  return notDone('rateLimited', 'too many calls', retryTime(response, clock, pauseMs));
 }
 
 /** The vendor's words for the log, short and with every credential taken out. */

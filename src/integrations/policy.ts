@@ -31,7 +31,7 @@ export interface IntegrationSnapshot {
   readonly circuit: CircuitName;
   readonly lastResponseMs: number | null;
   readonly lastCheckedAt: Date | null;
-  /** As the vendor last said, of the account called last; null where it says nothing. */
+  /** As the vendor last said, of the account called last (calls, or percent: rate-watch.ts); null where it says nothing. */
   readonly rateLimitRemaining: number | null;
 }
 
@@ -73,6 +73,8 @@ export interface PolicyOptions {
   readonly random: () => number;
   readonly observe?: (observation: CallObservation) => void;
   readonly limits?: Partial<PolicyLimits>;
+  /** `elsewhere`: whoever calls has a circuit that all processes share. */
+  readonly circuit?: 'own' | 'elsewhere';
 }
 
 export interface PolicyOperation {
@@ -111,7 +113,7 @@ export function createPolicy(options: PolicyOptions): IntegrationPolicy {
     if (!lane) {
       // The oldest host goes first: a bound on what tenants' own base URLs can make us remember.
       if (lanes.size >= HOSTS_MAX) lanes.delete(lanes.keys().next().value ?? '');
-      lane = createLane(limits);
+      lane = createLane(limits, options.circuit ?? 'own');
       lanes.set(host, lane);
     }
     return lane;
@@ -164,7 +166,9 @@ function isFailure(outcome: unknown): boolean {
   return kind === 'unknown' || (kind === 'notDone' && reason === 'unavailable');
 }
 
-function createLane(limits: PolicyLimits): Lane {
+function createLane(limits: PolicyLimits, circuit: 'own' | 'elsewhere'): Lane {
+  const room = bulkhead(limits.concurrentMax, limits.queuedMax);
+  if (circuit === 'elsewhere') return { run: (attempt) => room.execute(attempt), circuit: () => 'CLOSED' };
   const failed = handleWhenResult(isFailure);
   const consecutive = circuitBreaker(failed, {
     halfOpenAfter: limits.openMs,
@@ -174,7 +178,7 @@ function createLane(limits: PolicyLimits): Lane {
     halfOpenAfter: limits.openMs,
     breaker: new SamplingBreaker({ threshold: 0.5, duration: 30_000, minimumRps: 2 }),
   });
-  const lane = wrap(bulkhead(limits.concurrentMax, limits.queuedMax), consecutive, share);
+  const lane = wrap(room, consecutive, share);
   return {
     run: (attempt) => lane.execute(attempt),
     circuit: () => nameOf([consecutive.state, share.state]),

@@ -9,12 +9,16 @@ import { OutboundFailure } from './http.ts';
  */
 export interface RateWatch {
   watch(send: OutboundSend): OutboundSend;
-  /** X-RateLimit-Remaining of the last answer that had one. */
+  /** Of the last answer that said so: calls left, or percent where the vendor counts in them (Expedia). */
   remaining(): number | null;
 }
 
 const ACCOUNTS_MAX = 10_000;
 const PAUSE_MS_MAX = 600_000;
+
+const REMAINING_HEADERS = ['x-ratelimit-remaining', 'x-rate-limit-remaining', 'rate-limit-minute-remaining'] as const;
+/** Where vendors name the time instead of Retry-After. */
+const RESET_HEADERS = ['rate-limit-minute-reset', 'x-rate-limit-reset', 'x-ratelimit-reset'] as const;
 
 export function createRateWatch(clock: Clock, pauseMs: number): RateWatch {
   const pausedUntil = new Map<string, number>();
@@ -32,10 +36,11 @@ export function createRateWatch(clock: Clock, pauseMs: number): RateWatch {
         pausedUntil.delete(account);
       }
       const response = await send(request, call);
-      remaining = wholeNumber(response.headers['x-ratelimit-remaining']) ?? remaining;
+      remaining = firstNumber(response, REMAINING_HEADERS) ?? remaining;
       if (response.status === 429) {
         if (pausedUntil.size >= ACCOUNTS_MAX) pausedUntil.delete(pausedUntil.keys().next().value ?? '');
-        pausedUntil.set(accountOf(request), retryTime(response, clock, pauseMs).getTime());
+        const again = retryTime(response, clock, request.rateLimitPauseMs ?? pauseMs);
+        pausedUntil.set(accountOf(request), again.getTime());
       }
       return response;
     },
@@ -43,16 +48,35 @@ export function createRateWatch(clock: Clock, pauseMs: number): RateWatch {
 }
 
 /**
- * When a 429 may be tried again: Retry-After in seconds or as a date, else the given pause; never more than ten
- * minutes.
+ * When a 429 may be tried again: Retry-After in seconds or as a date, else when the vendor's own header says that its
+ * limit begins anew, else the given pause; never more than ten minutes.
  */
 export function retryTime(response: OutboundResponse, clock: Clock, pauseMs: number): Date {
   const now = clock.now().getTime();
   const header = response.headers['retry-after'];
   const seconds = wholeNumber(header);
   const named = seconds !== null ? now + seconds * 1000 : Date.parse(header ?? '');
-  const at = Number.isNaN(named) ? now + pauseMs : named;
+  const at = Number.isNaN(named) ? (resetTime(response, now) ?? now + pauseMs) : named;
   return new Date(Math.min(Math.max(at, now), now + PAUSE_MS_MAX));
+}
+
+/**
+ * Vendors count milliseconds or seconds since 1970, or seconds from now; their sizes tell them apart. A time that is
+ * over says nothing (their clock, or ours, is off): calling again at once would meet the same limit.
+ */
+function resetTime(response: OutboundResponse, now: number): number | null {
+  const number = firstNumber(response, RESET_HEADERS);
+  if (number === null) return null;
+  const at = number >= 1e12 ? number : number >= 1e9 ? number * 1000 : now + number * 1000;
+  return at > now ? at : null;
+}
+
+function firstNumber({ headers }: OutboundResponse, names: readonly string[]): number | null {
+  for (const name of names) {
+    const number = wholeNumber(headers[name]);
+    if (number !== null) return number;
+  }
+  return null;
 }
 
 /** A digest, so that no credential is kept here. */
@@ -64,5 +88,5 @@ function accountOf(request: OutboundRequest): string {
 }
 
 function wholeNumber(text: string | undefined): number | null {
-  return text !== undefined && /^\d{1,9}$/.test(text.trim()) ? Number(text) : null;
+  return text !== undefined && /^\d{1,13}$/.test(text.trim()) ? Number(text) : null;
 }

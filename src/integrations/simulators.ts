@@ -3,6 +3,11 @@ import process from 'node:process';
 import { simulateFawaterk } from './fawaterk/simulator.ts';
 import { simulatePayfast } from './payfast/simulator.ts';
 import { simulatePayu } from './payu/simulator.ts';
+import { simulateBooking } from './booking/simulator.ts';
+import { simulateExpedia } from './expedia/simulator.ts';
+import { simulateKiwi } from './kiwi/simulator.ts';
+import { simulateTravelpayouts } from './travelpayouts/simulator.ts';
+import { simulateSes } from './ses/simulator.ts';
 import { startSimulatorServer, type SimulatorServer } from './simulator/server.ts';
 import type { CreateSimulator } from './simulator/types.ts';
 
@@ -18,6 +23,11 @@ export const SIMULATORS: Readonly<Record<string, CreateSimulator>> = {
   fawaterk: simulateFawaterk,
   payfast: simulatePayfast,
   payu: simulatePayu,
+  expedia: simulateExpedia,
+  booking: simulateBooking,
+  kiwi: simulateKiwi,
+  travelpayouts: simulateTravelpayouts,
+  ses: simulateSes,
 };
 
 export async function runSimulators(

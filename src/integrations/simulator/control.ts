@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { Deliveries } from './deliveries.ts';
+import { DRILL_NAME, DrillInput, type Drills } from './drills.ts';
 import { ScenarioInput, type Scenarios } from './scenario.ts';
-import type { Simulator, SimulatorAnswer, SimulatorRequest } from './types.ts';
+import type { SimulatorAnswer, SimulatorRequest } from './types.ts';
+import type { Vendors } from './vendors.ts';
 
 /**
  * The simulators' own interface, under /_control: accounts, scenarios, books. Refused to browsers of other
@@ -11,12 +13,14 @@ import type { Simulator, SimulatorAnswer, SimulatorRequest } from './types.ts';
  *   GET  /_control                                    the integrations served
  *   POST /_control/scenario                           sets an account's scenario (scenario.ts)
  *   PUT  /_control/{integration}/accounts/{id}        registers an account; the settings are the integration's own
- *   GET  /_control/{integration}/book?account=&limit= what it believes happened, and what it sent
+ *   PUT  /_control/{integration}/drills/{name}        begins a drill, or changes one (drills.ts); DELETE ends it
+ *   GET  /_control/{integration}/book?account=&limit=&drill= what it believes happened, and what it sent
  */
 export interface ControlParts {
-  readonly simulators: ReadonlyMap<string, Simulator>;
+  readonly vendors: Vendors;
   readonly scenarios: Scenarios;
   readonly deliveries: Deliveries;
+  readonly drills: Drills;
 }
 
 const BOOK_LIMIT_MAX = 10_000;
@@ -25,12 +29,14 @@ export function handleControl(parts: ControlParts, request: SimulatorRequest): S
   if (request.headers['origin'] !== undefined)
     return json(403, { error: 'Browsers may not use the control interface.' });
   const [first, second, id, ...rest] = request.path.split('/').filter(Boolean).map(decodeURIComponent);
-  if (first === undefined && request.method === 'GET') return json(200, { integrations: [...parts.simulators.keys()] });
+  const { method } = request;
+  if (first === undefined && method === 'GET') return json(200, { integrations: parts.vendors.names });
   if (first === 'scenario' && second === undefined) return setScenario(parts, request);
-  const simulator = parts.simulators.get(first ?? '');
-  if (!simulator || rest.length > 0) return json(404, { error: 'No such control address.' });
-  if (second === 'book' && id === undefined && request.method === 'GET') return book(parts, simulator, request);
-  if (second === 'accounts' && id !== undefined && request.method === 'PUT') return putAccount(simulator, id, request);
+  if (first === undefined || !parts.vendors.names.includes(first) || rest.length > 0)
+    return json(404, { error: 'No such control address.' });
+  if (second === 'book' && id === undefined && method === 'GET') return book(parts, first, request);
+  if (second === 'accounts' && id !== undefined && method === 'PUT') return putAccount(parts, first, id, request);
+  if (second === 'drills' && id !== undefined) return setDrill(parts, first, id, request);
   return json(404, { error: 'No such control address.' });
 }
 
@@ -39,7 +45,7 @@ function setScenario(parts: ControlParts, request: SimulatorRequest): SimulatorA
   const parsed = ScenarioInput.safeParse(parse(request.body));
   if (!parsed.success) return json(400, { error: z.prettifyError(parsed.error) });
   const scenario = parsed.data;
-  const simulator = parts.simulators.get(scenario.integration);
+  const simulator = parts.vendors.simulator(scenario.integration);
   if (!simulator) return json(404, { error: 'No such integration.' });
   parts.scenarios.set(scenario);
   if (scenario.seed !== undefined) {
@@ -49,21 +55,46 @@ function setScenario(parts: ControlParts, request: SimulatorRequest): SimulatorA
   return json(200, { ok: true });
 }
 
-function putAccount(simulator: Simulator, id: string, request: SimulatorRequest): SimulatorAnswer {
+function putAccount(
+  { vendors }: ControlParts,
+  integration: string,
+  id: string,
+  request: SimulatorRequest,
+): SimulatorAnswer {
   if (!/^[\w.-]{1,120}$/.test(id))
     return json(400, { error: 'An account id is made of letters, digits, dot, dash, underscore.' });
   try {
-    simulator.putAccount(id, parse(request.body));
+    vendors.putAccount(integration, id, parse(request.body));
     return json(200, { ok: true, account: id });
   } catch (error) {
     return json(400, { error: error instanceof Error ? error.message : 'The account was refused.' });
   }
 }
 
-function book(parts: ControlParts, simulator: Simulator, request: SimulatorRequest): SimulatorAnswer {
+function setDrill(
+  { drills }: ControlParts,
+  integration: string,
+  name: string,
+  { method, body }: SimulatorRequest,
+): SimulatorAnswer {
+  if (!DRILL_NAME.test(name)) return json(400, { error: 'A drill is named by letters a-z, digits and hyphens.' });
+  if (method === 'DELETE') {
+    drills.stop(name, integration);
+    return json(200, { ok: true });
+  }
+  if (method !== 'PUT') return json(405, { error: 'PUT a drill, or DELETE it.' });
+  const parsed = DrillInput.safeParse(parse(body));
+  if (!parsed.success) return json(400, { error: z.prettifyError(parsed.error) });
+  drills.start(name, integration, parsed.data);
+  return json(200, { ok: true });
+}
+
+function book(parts: ControlParts, integration: string, request: SimulatorRequest): SimulatorAnswer {
   const account = request.query.get('account');
+  const drill = request.query.get('drill');
   const limit = Math.min(Math.max(Number(request.query.get('limit')) || 1_000, 1), BOOK_LIMIT_MAX);
-  const deliveries = parts.deliveries.list(simulator.name, account, limit).map((record) => ({
+  const sender = drill === null ? account : parts.drills.accountOf(drill);
+  const deliveries = parts.deliveries.list(integration, sender, limit).map((record) => ({
     id: record.id,
     account: record.account,
     about: record.about,
@@ -73,7 +104,7 @@ function book(parts: ControlParts, simulator: Simulator, request: SimulatorReque
     tries: record.tries,
     lastStatus: record.lastStatus,
   }));
-  return json(200, { book: simulator.book(account, limit), deliveries });
+  return json(200, { book: parts.vendors.simulator(integration, drill)?.book(account, limit), deliveries });
 }
 
 function parse(text: string): unknown {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import type { Fault } from './scenario.ts';
 import type { Identified, Simulator, SimulatorAnswer, SimulatorRequest } from './types.ts';
 
@@ -63,8 +64,14 @@ export async function answerWithFault(
 }
 
 export function write(response: ServerResponse, answer: SimulatorAnswer): void {
-  response.writeHead(answer.status, { ...answer.headers, 'content-length': String(Buffer.byteLength(answer.body)) });
-  response.end(answer.body);
+  const bytes = bytesOf(answer);
+  response.writeHead(answer.status, { ...answer.headers, 'content-length': String(bytes.byteLength) });
+  response.end(bytes);
+}
+
+/** A vendor that packs its answers says so in their headers; what is spoilt before is packed, too. */
+function bytesOf({ headers, body }: SimulatorAnswer): Buffer {
+  return body !== '' && headers['content-encoding'] === 'gzip' ? gzipSync(body) : Buffer.from(body);
 }
 
 function cut(response: ServerResponse): void {
@@ -73,14 +80,16 @@ function cut(response: ServerResponse): void {
 
 /** Promises the whole length and breaks off in the middle. */
 function truncate(response: ServerResponse, answer: SimulatorAnswer): void {
-  const bytes = Buffer.from(answer.body);
+  const bytes = bytesOf(answer);
   response.writeHead(answer.status, { ...answer.headers, 'content-length': String(bytes.byteLength) });
   response.write(bytes.subarray(0, bytes.byteLength >> 1), () => response.socket?.destroy());
 }
 
 /** A vendor that quotes the caller's credential in its error text: it must not reach our logs. */
 function echo(request: SimulatorRequest): SimulatorAnswer {
-  const message = `Key ${request.headers['authorization'] ?? 'none'} may not do this`;
+  const { authorization, apikey, 'x-access-token': token } = request.headers;
+  const key = authorization ?? apikey ?? token ?? 'none';
+  const message = `Key ${key} may not do this`;
   return {
     status: 422,
     headers: { 'content-type': 'application/json' },

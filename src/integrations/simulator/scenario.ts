@@ -36,16 +36,23 @@ export const FAULTS = [
   'pendingFirst',
   /** The bank gave no answer; after `ms` it turns out paid, and the money went back by itself. */
   'droppedFirst',
+  /** What was offered costs more now, or the vendor finds so when it is booked. */
+  'priceChanged',
+  'soldOut',
+  /** A new booking is not shown before `ms` have passed. */
+  'lateVisible',
+  /** Taken, and nobody knows yet: it takes effect after `ms`, or never without. */
+  'stateUnknown',
 ] as const;
 
-const Rule = z.strictObject({
+export const Rule = z.strictObject({
   /** The vendor's operation, or * for every one. */
   operation: z.string().min(1).max(60),
   fault: z.enum(FAULTS),
   /** Only the nth call of the operation since the scenario was set, counted from 1. */
   nth: z.int().min(1).max(1_000_000).optional(),
   probability: z.number().min(0).max(1).optional(),
-  /** Delay of slow, slowAfter, lateWebhook, pendingFirst and droppedFirst. */
+  /** Delay of slow, slowAfter, lateWebhook, pendingFirst, droppedFirst, lateVisible and stateUnknown. */
   ms: z.int().min(0).max(600_000).optional(),
   /** Status of status5xx. */
   status: z.int().min(500).max(599).optional(),
@@ -74,6 +81,7 @@ export type Scenario = z.infer<typeof ScenarioInput>;
 export interface Scenarios {
   set(scenario: Scenario): void;
   get(integration: string, account: string): Scenario | undefined;
+  remove(integration: string, account: string): void;
   /** Counts the call and says which fault it meets; the first rule that fits wins. */
   next(integration: string, account: string, operation: string): Fault | null;
 }
@@ -94,6 +102,10 @@ export function createScenarios(store: Store): Scenarios {
       store.put(COUNTS, key, {});
     },
     get: (integration, account) => store.get<Scenario>(SCENARIOS, keyOf(integration, account)),
+    remove: (integration, account) => {
+      store.remove(SCENARIOS, keyOf(integration, account));
+      store.remove(COUNTS, keyOf(integration, account));
+    },
     next: (integration, account, operation) => {
       const key = keyOf(integration, account);
       const scenario = store.get<Scenario>(SCENARIOS, key);

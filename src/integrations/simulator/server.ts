@@ -6,14 +6,17 @@ import { z } from 'zod';
 import { createOutbound } from '../http.ts';
 import { handleControl } from './control.ts';
 import { createDeliveries } from './deliveries.ts';
+import { openDrills } from './drills.ts';
 import { answerWithFault, write } from './faults.ts';
 import { createScenarios } from './scenario.ts';
 import { openStore } from './store.ts';
-import type { CreateSimulator, Simulator, SimulatorAnswer, SimulatorRequest, SimulatorWorld } from './types.ts';
+import type { CreateSimulator, SimulatorAnswer, SimulatorRequest } from './types.ts';
+import { openVendors, type Met, type Vendors } from './vendors.ts';
 
 /**
- * Serves simulated vendors on one loopback port: /{integration}/... is the vendor, /_control/... is ours. Plain
- * node:http, because a payment bench asks it back a thousand times a second.
+ * Serves simulated vendors on one loopback port: /{integration}/... is the vendor, /_drill/{name}/{integration}/... the
+ * vendor as a drill meets it (as does whoever names one in x-sandbox-drill), /_control/... is ours. Plain node:http, because a payment bench asks it back a thousand
+ * times a second.
  */
 export interface SimulatorServerOptions {
   /** By integration; every value makes one simulator. */
@@ -74,60 +77,57 @@ function listen(server: http.Server, port: number): Promise<void> {
 }
 
 function openWorld(options: SimulatorServerOptions, url: string): { handle: Handle; stop(): void; close(): void } {
-  const shared = openStore(options.directory, 'machinery');
+  const { directory, now } = options;
+  const shared = openStore(directory, 'machinery');
   const outbound = createOutbound();
   const scenarios = createScenarios(shared);
-  const deliveries = createDeliveries(shared, { send: outbound.send, now: options.now });
-  const stores = [shared];
-  const simulators = new Map<string, Simulator>();
-  for (const [name, create] of Object.entries(options.simulators)) {
-    const store = openStore(options.directory, name);
-    stores.push(store);
-    const world: SimulatorWorld = {
-      store,
-      baseUrl: `${url}/${name}`,
-      now: options.now,
-      seedOf: (account) => {
-        const scenario = scenarios.get(name, account);
-        return scenario?.seed === undefined ? null : { seed: scenario.seed, startAt: scenario.startAt };
-      },
-      send: (hook) => deliveries.add(name, hook),
-    };
-    simulators.set(name, create(world));
-  }
-  loadAccounts(options.directory, simulators);
+  const deliveries = createDeliveries(shared, { send: outbound.send, now });
+  const drills = openDrills({ store: shared, scenarios, deliveries, now });
+  const vendors = openVendors({ ...options, creators: options.simulators, url, shared, scenarios, deliveries, drills });
+  loadAccounts(directory, vendors);
   deliveries.start();
   return {
     handle: async (request, response) => {
-      const [, mount = '', ...rest] = request.path.split('/');
-      const below = { ...request, path: `/${rest.join('/')}` };
-      if (mount === '_control') return write(response, handleControl({ simulators, scenarios, deliveries }, below));
-      const simulator = simulators.get(mount);
-      if (!simulator) return write(response, plain(404, 'no such integration'));
-      const identified = simulator.identify(below);
-      const fault =
-        identified.account === null ? null : scenarios.next(mount, identified.account, identified.operation);
-      if (fault) return answerWithFault(simulator, below, identified, fault, response, (ms) => delay(ms));
-      return write(response, simulator.perform(below, identified, null));
+      const [, first = '', ...rest] = request.path.split('/');
+      if (first === '_control') {
+        const below = { ...request, path: `/${rest.join('/')}` };
+        return write(response, handleControl({ vendors, scenarios, deliveries, drills }, below));
+      }
+      const [drill, mount = '', ...path] = first === '_drill' ? rest : [null, first, ...rest];
+      const named = drill ?? request.headers['x-sandbox-drill'] ?? null;
+      return meet(vendors.met(mount, named), { ...request, path: `/${path.join('/')}` }, response);
     },
     stop: () => {
       deliveries.stop();
       outbound.close();
     },
-    close: () => stores.forEach((store) => store.close()),
+    close: () => {
+      vendors.close();
+      shared.close();
+    },
   };
+}
+
+async function meet(vendor: Met | undefined, request: SimulatorRequest, response: http.ServerResponse): Promise<void> {
+  if (!vendor) return write(response, plain(404, 'no such integration'));
+  const { simulator } = vendor;
+  const identified = simulator.identify(request);
+  const { account, operation } = identified;
+  const fault = account === null ? null : vendor.next(account, operation);
+  if (fault) return answerWithFault(simulator, request, identified, fault, response, (ms) => delay(ms));
+  return write(response, simulator.perform(request, identified, null));
 }
 
 /**
  * accounts.json beside the state, `{integration: {id: settings}}`: accounts for those who do not want to call
  * the control interface.
  */
-function loadAccounts(directory: string, simulators: ReadonlyMap<string, Simulator>): void {
+function loadAccounts(directory: string, vendors: Vendors): void {
   const file = path.join(directory, 'accounts.json');
   if (!fs.existsSync(file)) return;
   const content = AccountsFile.parse(JSON.parse(fs.readFileSync(file, 'utf8')));
   for (const [name, accounts] of Object.entries(content)) {
-    for (const [id, settings] of Object.entries(accounts)) simulators.get(name)?.putAccount(id, settings);
+    for (const [id, settings] of Object.entries(accounts)) vendors.putAccount(name, id, settings);
   }
 }
 

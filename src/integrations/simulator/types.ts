@@ -13,6 +13,7 @@ export interface SimulatorRequest {
 
 export interface SimulatorAnswer {
   readonly status: number;
+  /** With `content-encoding: gzip` the server packs the body. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
