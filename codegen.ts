@@ -15,6 +15,7 @@ await writeFile(new URL('schema.graphql', import.meta.url), text);
 const SCALARS = [
   'DateTime',
   'Date',
+  'LocalTime',
   'TimeZone',
   'Decimal',
   'CurrencyCode',

@@ -59,6 +59,8 @@ export interface Auth {
    * @throws UNAUTHENTICATED, TOKEN_EXPIRED, KEY_REVOKED, TENANT_INACTIVE, FORBIDDEN, NOT_FOUND (X-Tenant)
    */
   identify(request: IdentityRequest): Promise<Identity>;
+  /** What a tenant has switched on or off, from memory; the database is asked where the journal does not cover it. */
+  featuresOf(tenantId: string): Promise<TenantFacts['features']>;
   issueAccessToken(of: {
     readonly userId: string;
     readonly sessionId: string;
@@ -75,6 +77,8 @@ export interface Auth {
   /** The journal's events come by `follow`; the verbs call this too, so that a change counts at once in its own process. */
   onJournalEvent(event: AccessEvent): void;
   flushKeyUses(): Promise<void>;
+  /** What is known of a tenant, from memory where it is there; undefined where there is no such tenant. */
+  tenant(tenantId: string): Promise<TenantFacts | undefined>;
   /** Writes what is left to write. */
   close(): Promise<void>;
 }
@@ -95,6 +99,8 @@ export function createAuth(options: AuthOptions): Auth {
     passwords: createPasswords(clock),
     attempts: new LoginAttempts(options.budgets),
     identify: (request) => identifier.identify(request),
+    featuresOf: async (tenantId) =>
+      (snapshot.knownTenant(tenantId) ?? (await snapshot.tenant(tenantId)))?.features ?? {},
     issueAccessToken: (of) => tokens.issue(of),
     jwks: () => signingKeys.jwks(),
     rotateSigningKey: () => signingKeys.rotate(),
@@ -106,6 +112,7 @@ export function createAuth(options: AuthOptions): Auth {
     onJournalEvent: (event) => snapshot.forget(event),
     follow: (journal) => snapshot.follow(journal),
     flushKeyUses: () => uses.flush(),
+    tenant: async (tenantId) => snapshot.knownTenant(tenantId) ?? snapshot.tenant(tenantId),
     close: () => uses.flush(),
   };
 }

@@ -130,8 +130,10 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
 }
 
 function parseOlderKeys(text: string | undefined): { version: number; secret: string }[] {
+  // A key may hold commas, too: the next pair begins with a number and a colon.
   return (text ?? '')
-    .split(',')
+    .replace(/,$/, '')
+    .split(/,(?=\d+:)/)
     .filter(Boolean)
     .map((part) => ({ version: Number(part.slice(0, part.indexOf(':'))), secret: part.slice(part.indexOf(':') + 1) }));
 }

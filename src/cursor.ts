@@ -37,15 +37,21 @@ export function encodeCursor(key: CursorKey, stream: CursorStream, place: Cursor
  * the head (`head` is where the streams stand now).
  */
 export function decodeCursor(key: CursorKey, text: string, stream: CursorStream, head: CursorPlace): CursorPlace {
+  const place = openCursor(key, text, stream);
+  if (!place) throw invalid('It is not of this tenant and journal');
+  if (place.position > head.position || place.platformPosition > head.platformPosition)
+    throw invalid('It is beyond the head');
+  return place;
+}
+
+/** What a cursor says; null where it is not of this stream. */
+export function openCursor(key: CursorKey, text: string, stream: CursorStream): CursorPlace | null {
   const bytes = text.length <= TEXT_MAX ? Buffer.from(text, 'base64url') : Buffer.alloc(0);
   const plain = bytes.subarray(0, Math.max(0, bytes.length - MAC_BYTES));
   const place = parse(plain);
   const genuine = place !== null && timingSafeEqual(bytes.subarray(plain.length), mac(key, stream, plain));
   // Equal bytes may have several spellings in base64; only the one we gave out is taken.
-  if (!genuine || bytes.toString('base64url') !== text) throw invalid('It is not of this tenant and journal');
-  if (place.position > head.position || place.platformPosition > head.platformPosition)
-    throw invalid('It is beyond the head');
-  return place;
+  return genuine && bytes.toString('base64url') === text ? place : null;
 }
 
 function invalid(log: string): AppError {

@@ -40,6 +40,11 @@ export interface Transaction extends Statements {
    * them. What it fails with, that statement or the transaction fails with.
    */
   later(text: string, values?: readonly unknown[]): void;
+  /**
+   * A row of such a write. Rows of one kind that leave together are one statement, in the place of the last of them.
+   * @param into the statement up to its values, the same for all rows of the kind; the tenant comes first and is added
+   */
+  insertLater(into: string, values: readonly unknown[]): void;
 }
 
 export interface DatabaseOptions {
@@ -89,6 +94,8 @@ export function pgConstraint(error: unknown): string | null {
 }
 
 const ENTER = 'select * from enter_tenant($1, $2)';
+/** The same for work that nobody gets a cursor from: the streams need not be read. */
+const ENTER_ONLY = "select set_config('app.tenant_id', $1, true), set_config('app.customer_id', $2, true)";
 interface EnteredRow {
   epoch: string;
   position: bigint;
@@ -217,6 +224,7 @@ class SnapshotReader implements Reader {
 }
 
 const LOOKED_UP_MAX = 10_000;
+const ROLLED_BACK = 'The transaction had failed and was rolled back.';
 
 /** PostgreSQL through one pool. Every piece of work has a Scope; there is no way to a tenant's rows without one. */
 export class Database {
@@ -282,13 +290,43 @@ export class Database {
    * Runs work in one READ COMMITTED transaction; rolls back when it throws. A deadlock's victim is run again, so work must do
    * nothing but database work and must be able to run twice.
    */
-  async write<T>(scope: Scope, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  write<T>(scope: Scope, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#again(() => this.#run('write', scope, work));
+  }
+
+  /**
+   * One statement in a READ COMMITTED transaction of its own that is sent whole: begin, statement and commit in one round trip.
+   * @returns its rows, once they are committed
+   */
+  writeOnce<T = Row>(scope: Scope, text: string, values: readonly unknown[]): Promise<T[]> {
+    return this.#again(() => this.#sendWhole<T>(scope, text, values));
+  }
+
+  async #again<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#run('write', scope, work);
+        return await work();
       } catch (error) {
         if (attempt >= DEADLOCK_ATTEMPTS || !isDeadlock(error)) throw error;
       }
+    }
+  }
+
+  async #sendWhole<T>(scope: Scope, text: string, values: readonly unknown[]): Promise<T[]> {
+    const connection = await this.acquire();
+    try {
+      const begun = connection.control('begin');
+      const entered = connection.send(ENTER_ONLY, [scope.tenantId, scope.customerId ?? '']);
+      const asked = connection.query<T>(text, values);
+      const ended = connection.control('commit');
+      for (const other of [begun, entered, ended]) other.catch(() => undefined);
+      const rows = await asked;
+      if ((await ended) !== 'COMMIT') throw new Error(ROLLED_BACK);
+      connection.client.release();
+      return rows;
+    } catch (error) {
+      await connection.rollBack();
+      throw error;
     }
   }
 
@@ -297,7 +335,7 @@ export class Database {
     const mark = { open: true };
     try {
       const begun = connection.control(how === 'read' ? 'begin isolation level repeatable read read only' : 'begin');
-      const entered = connection.send(ENTER, [scope.tenantId, scope.customerId]);
+      const entered = connection.send(ENTER_ONLY, [scope.tenantId, scope.customerId ?? '']);
       // Not awaited here: the first statement travels in the same write, and fails with them.
       for (const first of [begun, entered]) first.catch(() => undefined);
       const tx = new OpenTransaction(scope, connection);
@@ -309,14 +347,11 @@ export class Database {
       }
       const ended = await tx.commit();
       // A swallowed error leaves the transaction failed: its COMMIT then rolls back, and nobody may believe otherwise.
-      if (ended !== 'COMMIT') throw new Error('The transaction had failed and was rolled back.');
+      if (ended !== 'COMMIT') throw new Error(ROLLED_BACK);
       connection.client.release();
       return result;
     } catch (error) {
-      await connection.control('rollback').then(
-        () => connection.client.release(),
-        (broken: unknown) => connection.client.release(broken as Error),
-      );
+      await connection.rollBack();
       throw error;
     } finally {
       mark.open = false;

@@ -5,11 +5,25 @@ export interface EventPayloads {
   'payment.status': { v: 1; orderId: string; customerId: string; previousStatus: string; status: string };
   'order.created': { v: 1; customerId: string };
   'order.status': { v: 1; customerId: string; previousStatus: string; status: string };
+  'booking.status': { v: 1; orderId: string | null; customerId: string; previousStatus: string; status: string };
+  'package.status': { v: 1; orderId: string | null; customerId: string; previousStatus: string; status: string };
+  // On the platform's stream: who may serve whom, and how well they are.
+  'provider.changed': { v: 1; slug: string };
+  'slot.changed': { v: 1; slug: string; tenantId: string | null };
+  'provider.health': {
+    v: 1;
+    slug: string;
+    verticals: readonly string[];
+    previousStatus: string;
+    status: string;
+    evidence: Readonly<Record<string, unknown>>;
+  };
   // What moved without an order or payment moving with it: a redemption, an adjustment, cashback that is due, points that ran out.
   'loyalty.changed': { v: 1; customerId: string; kind: LoyaltyChange };
   'session.revoked': { v: 1; userId: string };
   'key.changed': { v: 1 };
   'user.changed': { v: 1 };
+  'product.changed': { v: 1 };
   'tenant.changed': { v: 1 };
 }
 export type LoyaltyChange = 'REDEMPTION' | 'ADJUSTMENT' | 'CASHBACK_CREDITED' | 'POINTS_EXPIRED';
@@ -28,9 +42,8 @@ export interface NewEvent<T extends EventType = EventType> {
 
 /** Writes an event in the transaction of the change it tells of; its position is given inside COMMIT by the database. */
 export function appendEvent<T extends EventType>(tx: Transaction, event: NewEvent<T>): void {
-  tx.later(
-    `insert into events (tenant_id, id, type, aggregate_type, aggregate_id, version, payload, occurred_at)
-     values (current_tenant(), $1, $2, $3, $4, $5, $6, $7)`,
+  tx.insertLater(
+    'insert into events (tenant_id, id, type, aggregate_type, aggregate_id, version, payload, occurred_at)',
     [
       event.id,
       event.type,

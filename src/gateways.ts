@@ -1,3 +1,4 @@
+import { Lru } from './auth/lru.ts';
 import type { Clock } from './clock.ts';
 import type { AmountRule } from './domain/payment.ts';
 import type { PaymentGateway } from './generated/prisma/enums.ts';
@@ -21,8 +22,19 @@ import type { IntegrationSnapshot } from './integrations/policy.ts';
 
 /** A tenant's connection to a gateway, with what the tenant set about it. */
 export interface TenantConnection extends GatewayConnection {
+  /** The tenant's when it was read: every change of its settings gives it another. */
+  readonly version: number;
   readonly enabled: boolean;
   readonly amountRule: AmountRule;
+  /** The tenant's fault drill that its calls are part of; null where it has none. */
+  readonly drill: GatewayDrill | null;
+}
+
+export interface GatewayDrill {
+  readonly id: string;
+  /** At the simulators. */
+  readonly name: string;
+  readonly endsAt: Date;
 }
 
 export interface GatewayIntegration {
@@ -36,11 +48,15 @@ export interface GatewayIntegration {
 export interface GatewaysOptions {
   readonly clock: Clock;
   readonly integrations: readonly GatewayIntegration[];
+  /** The gateway's client for the calls of one drill: behind a policy that nobody else waits at. */
+  readonly drilled: (drill: GatewayDrill, gateway: PaymentGateway) => PaymentGatewayClient;
   readonly snapshots: () => Readonly<Record<string, IntegrationSnapshot>>;
   /** The tenant's connection, decrypted; null where the tenant has none. Throws DECRYPTION_FAILED. */
   readonly connect: (tenantId: string, gateway: PaymentGateway) => Promise<TenantConnection | null>;
 }
 
+/** Connections kept in memory, of the tenants that were busy last. */
+const REMEMBERED_MAX = 10_000;
 const METHODS_KEPT_MS = 300_000;
 const METHODS_KEPT_MAX = 10_000;
 const CALL_TIMEOUT_MS = 8_000;
@@ -55,6 +71,7 @@ interface KeptMethods {
 export class Gateways {
   readonly #options: GatewaysOptions;
   readonly #methods = new Map<string, KeptMethods>();
+  readonly #remembered = new Lru<string, TenantConnection>(REMEMBERED_MAX);
 
   constructor(options: GatewaysOptions) {
     this.#options = options;
@@ -86,8 +103,23 @@ export class Gateways {
     );
   }
 
-  connect(tenantId: string, gateway: PaymentGateway): Promise<TenantConnection | null> {
-    return this.#options.connect(tenantId, gateway);
+  /** As it stands. */
+  async connect(tenantId: string, gateway: PaymentGateway): Promise<TenantConnection | null> {
+    const connection = await this.#options.connect(tenantId, gateway);
+    const key = `${tenantId}:${gateway}`;
+    if (connection) this.#remembered.set(key, connection);
+    else this.#remembered.delete(key);
+    return connection;
+  }
+
+  /**
+   * As it was when it was last read here; null where it was not. Only for work that makes sure, in its transaction, that the tenant's
+   * version is still the same: then a change counts at once in every process, and nothing is read for it.
+   */
+  remembered(tenantId: string, gateway: PaymentGateway): TenantConnection | null {
+    const known = this.#remembered.get(`${tenantId}:${gateway}`) ?? null;
+    // That a drill's time is over changes nobody's version.
+    return known?.drill && known.drill.endsAt <= this.#options.clock.now() ? null : known;
   }
 
   /** The gateway's methods for this tenant; kept five minutes, because they change by contract and not by the hour. */
@@ -100,7 +132,7 @@ export class Gateways {
     const now = this.#options.clock.now().getTime();
     const kept = this.#methods.get(key);
     if (kept && kept.until > now && kept.baseUrl === connection.baseUrl) return { kind: 'done', value: kept.methods };
-    const outcome = await this.#client(gateway).listMethods(connection, { timeoutMs: CALL_TIMEOUT_MS });
+    const outcome = await this.#clientFor(gateway, connection).listMethods(connection, { timeoutMs: CALL_TIMEOUT_MS });
     if (outcome.kind === 'done') {
       if (this.#methods.size >= METHODS_KEPT_MAX) this.#methods.clear();
       this.#methods.set(key, { baseUrl: connection.baseUrl, until: now + METHODS_KEPT_MS, methods: outcome.value });
@@ -113,7 +145,7 @@ export class Gateways {
     connection: TenantConnection,
     input: InitiateInput,
   ): Promise<Outcome<InitiatedPayment>> {
-    return this.#client(gateway).initiate(connection, input, { timeoutMs: CALL_TIMEOUT_MS });
+    return this.#clientFor(gateway, connection).initiate(connection, input, { timeoutMs: CALL_TIMEOUT_MS });
   }
 
   /** Asks back. @param budgetMs how long the caller can wait */
@@ -124,7 +156,7 @@ export class Gateways {
     budgetMs: number,
     hints?: LookUpHints,
   ): Promise<Outcome<GatewayPaymentState>> {
-    return this.#client(gateway).lookUp(connection, reference, { timeoutMs: budgetMs }, hints);
+    return this.#clientFor(gateway, connection).lookUp(connection, reference, { timeoutMs: budgetMs }, hints);
   }
 
   /**
@@ -138,7 +170,7 @@ export class Gateways {
     budgetMs: number,
   ): Promise<Outcome<GatewayPaymentState>> | null {
     const { incoming, claim } = delivery;
-    return this.#client(gateway).confirm?.(connection, incoming, claim, { timeoutMs: budgetMs }) ?? null;
+    return this.#clientFor(gateway, connection).confirm?.(connection, incoming, claim, { timeoutMs: budgetMs }) ?? null;
   }
 
   /** Whether this gateway gives money back by itself. */
@@ -147,7 +179,7 @@ export class Gateways {
   }
 
   refund(gateway: PaymentGateway, connection: TenantConnection, input: RefundInput): Promise<Outcome<GatewayRefund>> {
-    const { refund } = this.#client(gateway);
+    const { refund } = this.#clientFor(gateway, connection);
     if (!refund) throw new Error(`${gateway} does not refund`);
     return refund(connection, input, { timeoutMs: CALL_TIMEOUT_MS });
   }
@@ -159,7 +191,7 @@ export class Gateways {
     refund: RefundInput & { readonly gatewayRefundReference: string | null },
     budgetMs = CALL_TIMEOUT_MS,
   ): Promise<Outcome<GatewayRefundState>> {
-    const { lookUpRefund } = this.#client(gateway);
+    const { lookUpRefund } = this.#clientFor(gateway, connection);
     if (!lookUpRefund) return { kind: 'unknown', detail: 'this gateway does not tell what became of a refund' };
     return lookUpRefund(connection, refund, { timeoutMs: budgetMs });
   }
@@ -183,6 +215,10 @@ export class Gateways {
   /** For GET /health (COM-13). */
   snapshot(): Readonly<Record<string, IntegrationSnapshot>> {
     return this.#options.snapshots();
+  }
+
+  #clientFor(gateway: PaymentGateway, { drill }: TenantConnection): PaymentGatewayClient {
+    return drill === null ? this.#client(gateway) : this.#options.drilled(drill, gateway);
   }
 
   #client(gateway: PaymentGateway): PaymentGatewayClient {

@@ -2,6 +2,8 @@ import DataLoader from 'dataloader';
 
 import { columns } from './columns.ts';
 import type { Reader } from './db.ts';
+import type { PackagePolicy } from './domain/package-plan.ts';
+import { PROVIDER_LOADERS } from './provider-reads.ts';
 import { accountLoader, pointsExpiringLoader, statementLoader } from './ledger-reads.ts';
 import type {
   BookingModel,
@@ -9,8 +11,11 @@ import type {
   InvoiceModel,
   OrderItemModel,
   OrderModel,
+  PackageModel,
   PaymentModel,
+  ProductModel,
   RefundModel,
+  TenantModel,
   UserModel,
   WebhookDeliveryModel,
 } from './generated/prisma/models.ts';
@@ -34,13 +39,32 @@ const UNSHOWN = {
     'version',
   ],
   invoice: ['tenantId', 'customerId', 'document', 'issuedMonth'],
-  booking: ['tenantId', 'createdAt', 'version'],
+  booking: [
+    'tenantId',
+    'createdAt',
+    'version',
+    'offer',
+    'contact',
+    'providerKeys',
+    'attempt',
+    'attemptReference',
+    'attemptedAt',
+    'leasedUntil',
+    'nextStepAt',
+    'stepAttempts',
+    'providerMode',
+  ],
+  package: ['tenantId', 'phase', 'lossMaxMinor', 'nextStepAt', 'version'],
+  product: ['tenantId', 'searched', 'createdAt'],
 } as const;
 export type ItemRow = Omit<OrderItemModel, (typeof UNSHOWN.item)[number]>;
 export type PaymentRow = Omit<PaymentModel, (typeof UNSHOWN.payment)[number]>;
 /** The document is read only where it is shown. */
 export type InvoiceRow = Omit<InvoiceModel, (typeof UNSHOWN.invoice)[number]>;
 export type BookingRow = Omit<BookingModel, (typeof UNSHOWN.booking)[number]>;
+/** What is sold; `version` is for its events. */
+export type ProductRow = Omit<ProductModel, (typeof UNSHOWN.product)[number]>;
+export type PackageRow = Omit<PackageModel, (typeof UNSHOWN.package)[number]>;
 /** A credential as it may be seen (PRV-3): never its value. */
 export interface CredentialRow {
   readonly owner: string;
@@ -48,6 +72,10 @@ export interface CredentialRow {
   readonly version: number;
   readonly lastFour: string | null;
   readonly createdAt: Date;
+}
+/** A policy; no tenant: everybody's who has none. */
+export interface PolicyRow extends PackagePolicy {
+  readonly tenantId: string | null;
 }
 /** A delivery without its sealed body, which is read only where it is shown. */
 export type WebhookDeliveryRow = Omit<WebhookDeliveryModel, 'bodySealed'>;
@@ -60,9 +88,13 @@ export const USER_COLUMNS = columns('User', 'u', ['passwordHash']);
 export const DELIVERY_COLUMNS = columns('WebhookDelivery', 'd', ['bodySealed']);
 export const INQUIRY_COLUMNS = columns('Inquiry', 'q');
 const REFUND_COLUMNS = columns('Refund', 'r');
+const TENANT_COLUMNS = columns('Tenant', 't');
 const SHOWN_ITEM_COLUMNS = columns('OrderItem', 'i', UNSHOWN.item);
 const SHOWN_PAYMENT_COLUMNS = columns('Payment', 'p', UNSHOWN.payment);
-const BOOKING_COLUMNS = columns('Booking', 'b', UNSHOWN.booking);
+export const BOOKING_COLUMNS = columns('Booking', 'b', UNSHOWN.booking);
+
+export const PRODUCT_COLUMNS = columns('Product', 'p', UNSHOWN.product);
+export const PACKAGE_COLUMNS = columns('Package', 'k', UNSHOWN.package);
 
 const byIds = (list: string, table: string, alias: string) =>
   `select ${list} from ${table} ${alias} where ${alias}.tenant_id = current_tenant() and ${alias}.id = any($1::uuid[])`;
@@ -73,7 +105,10 @@ type Make<L> = (reads: Reader) => L;
 
 /** Texts are made once: one made per request would have to be looked through to be known again. */
 function one<T extends { id: string }>(list: string, table: string, alias: string): Make<DataLoader<string, T | null>> {
-  const text = byIds(list, table, alias);
+  return rowById<T>(byIds(list, table, alias));
+}
+
+function rowById<T extends { id: string }>(text: string): Make<DataLoader<string, T | null>> {
   return (reads) =>
     new DataLoader<string, T | null>(async (ids) => {
       const found = new Map((await reads.query<T>(text, [ids])).map((row) => [row.id, row]));
@@ -107,6 +142,8 @@ const MAKERS = {
   payment: one<PaymentRow>(SHOWN_PAYMENT_COLUMNS, 'payments', 'p'),
   invoice: one<InvoiceRow>(INVOICE_COLUMNS, 'invoices', 'v'),
   booking: one<BookingRow>(BOOKING_COLUMNS, 'bookings', 'b'),
+  package: one<PackageRow>(PACKAGE_COLUMNS, 'packages', 'k'),
+  product: one<ProductRow>(PRODUCT_COLUMNS, 'products', 'p'),
   inquiry: one<InquiryModel>(INQUIRY_COLUMNS, 'inquiries', 'q'),
   delivery: one<WebhookDeliveryRow>(DELIVERY_COLUMNS, 'webhook_deliveries', 'd'),
   itemsOfOrder: many<ItemRow>(
@@ -121,6 +158,22 @@ const MAKERS = {
     ofOrders(BOOKING_COLUMNS, 'bookings', 'b', 'b.created_at, b.id'),
     (row) => row.orderId!,
   ),
+  bookingsOfPackage: many<BookingRow>(
+    `select ${BOOKING_COLUMNS} from bookings b where b.tenant_id = current_tenant() and b.package_id = any($1::uuid[])
+     order by b.package_id, b.package_leg`,
+    (row) => row.packageId!,
+  ),
+  // A tenant's own, else the platform's; by row-level security nobody sees another's.
+  packagePolicy: (reads: Reader) =>
+    new DataLoader<string, PolicyRow | null>(async (ids) => {
+      const rows = await reads.query<PolicyRow>(
+        `select p.tenant_id as "tenantId", p.rollback, p.leg_order::text[] as "legOrder" from package_policies p
+         where p.tenant_id = any($1::uuid[]) or p.tenant_id is null`,
+        [ids],
+      );
+      const ofAll = rows.find(({ tenantId }) => tenantId === null) ?? null;
+      return ids.map((id) => rows.find(({ tenantId }) => tenantId === id) ?? ofAll);
+    }),
   invoicesOfOrder: many<InvoiceRow>(
     ofOrders(INVOICE_COLUMNS, 'invoices', 'v', 'v.issued_at, v.id'),
     (row) => row.orderId,
@@ -141,9 +194,12 @@ const MAKERS = {
     `select ${REFUND_COLUMNS} from refunds r where r.tenant_id = current_tenant() and r.payment_id = any($1::uuid[]) order by r.created_at, r.id`,
     (row) => row.paymentId,
   ),
+  // By row-level security a tenant finds itself, and the platform's staff at home find all.
+  tenant: rowById<TenantModel>(`select ${TENANT_COLUMNS} from tenants t where t.id = any($1::uuid[])`),
   ledgerAccount: accountLoader,
   statement: statementLoader,
   pointsExpiring: pointsExpiringLoader,
+  ...PROVIDER_LOADERS,
 };
 
 /**

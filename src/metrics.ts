@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
+import type { IntegrationSnapshot } from './integrations/policy.ts';
+
 /** Where a gauge looks when it is read; each is optional, because not every role has it. */
 export interface GaugeSources {
   readonly pool?: () => { total: number; idle: number; waiting: number };
@@ -9,11 +11,14 @@ export interface GaugeSources {
   readonly jobs?: () => Promise<{ queued: number; failed: number }>;
   /** Integrations with their circuits. */
   readonly circuits?: () => Readonly<Record<string, 'CLOSED' | 'HALF_OPEN' | 'OPEN'>>;
+  /** The travel providers there are, by slug: platform administrators make them, and there are a handful. */
+  readonly providers?: () => Promise<Readonly<Record<string, Pick<IntegrationSnapshot, 'status' | 'circuit'>>>>;
 }
 
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const CALL_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16];
 const CIRCUIT_VALUE = { CLOSED: 0, HALF_OPEN: 1, OPEN: 2 } as const;
+const HEALTH_VALUE = { healthy: 1, degraded: 0.5, down: 0, idle: -1 } as const;
 
 /**
  * Every metric of the process, in a registry of its own (OPS-1). Label values come from closed sets only: never a tenant, an id, a path
@@ -28,6 +33,7 @@ export function createMetrics() {
     ...workMetrics(registers),
     ...liveMetrics(registers),
     ...outsideMetrics(registers),
+    ...providerMetrics(registers),
     /** Adds the gauges of what this process has. Once per process. */
     watch: (sources: GaugeSources) => addGauges(registry, sources),
     /** The text of /metrics. */
@@ -151,7 +157,37 @@ function outsideMetrics(registers: Registry[]) {
   };
 }
 
-function addGauges(registry: Registry, { pool, journalLagMs, jobs, circuits }: GaugeSources): void {
+/** Travel providers and routing. */
+function providerMetrics(registers: Registry[]) {
+  return {
+    providerCalls: new Counter({
+      name: 'provider_calls_total',
+      help: 'Calls to travel providers, by operation and by how they ended.',
+      labelNames: ['provider', 'operation', 'outcome'] as const,
+      registers,
+    }),
+    providerSeconds: new Histogram({
+      name: 'provider_call_duration_seconds',
+      help: 'Time a call to a travel provider took, repeats included.',
+      labelNames: ['provider', 'operation'] as const,
+      buckets: CALL_SECONDS,
+      registers,
+    }),
+    routingDecisions: new Counter({
+      name: 'routing_decisions_total',
+      help: 'Routing decisions, by how the call that followed ended; explained where none did.',
+      labelNames: ['vertical', 'outcome'] as const,
+      registers,
+    }),
+    routingDecisionsDropped: new Counter({
+      name: 'routing_decisions_dropped_total',
+      help: 'Routing decisions that were taken but not written down.',
+      registers,
+    }),
+  };
+}
+
+function addGauges(registry: Registry, { pool, journalLagMs, jobs, circuits, providers }: GaugeSources): void {
   if (pool)
     addGauge(
       registry,
@@ -178,6 +214,24 @@ function addGauges(registry: Registry, { pool, journalLagMs, jobs, circuits }: G
         ),
     );
   }
+  if (providers) addProviderGauges(registry, providers);
+}
+
+function addProviderGauges(registry: Registry, providers: NonNullable<GaugeSources['providers']>): void {
+  const add = (name: string, help: string, valueOf: (one: Awaited<ReturnType<typeof providers>>[string]) => number) =>
+    addGauge(registry, name, help, 'provider', async () =>
+      Object.fromEntries(Object.entries(await providers()).map(([slug, one]) => [slug, valueOf(one)])),
+    );
+  add(
+    'provider_health',
+    'Health of a travel provider: 1 healthy, 0.5 degraded, 0 unhealthy, -1 not known.',
+    ({ status }) => HEALTH_VALUE[status],
+  );
+  add(
+    'provider_circuit_state',
+    'Circuit of a travel provider, shared by all processes: 0 closed, 1 half open, 2 open.',
+    ({ circuit }) => CIRCUIT_VALUE[circuit],
+  );
 }
 
 type Values = Readonly<Record<string, number>>;

@@ -52,6 +52,8 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
   'PAYMENT_PENDING',
   'DECRYPTION_FAILED',
   'CREDENTIALS_MISSING',
+  'CONNECTION_TEST_REQUIRED',
+  'CONNECTION_TEST_FAILED',
   'GATEWAY_UNAVAILABLE',
   'PROVIDER_UNAVAILABLE',
   'CIRCUIT_OPEN',
@@ -73,9 +75,12 @@ interface OperationRow {
 /** Thrown inside a transaction that found the key taken; never leaves this module. */
 class KeyTaken extends Error {}
 
+/** What of a request an operation needs. The claim stands in the scope's tenant, like the work. */
+type Claimant = Pick<Context, 'app' | 'actor' | 'scope' | 'deadlineAtMs'>;
+
 /** Runs work under the input's idempotency key, if it has one. @returns the first result, also for a repeat. */
 export async function runOperation(
-  ctx: Context,
+  ctx: Claimant,
   mutation: string,
   input: Readonly<Record<string, unknown>>,
   work: (operation: OperationHandle) => Promise<Done>,
@@ -95,7 +100,7 @@ export async function runOperation(
   }
 }
 
-function withoutKey(ctx: Context): OperationHandle {
+function withoutKey(ctx: Claimant): OperationHandle {
   return {
     once: (work) => ctx.app.db.write(ctx.scope, work),
     begin: async (work) => (await ctx.app.db.write(ctx.scope, work)).value,
@@ -110,7 +115,7 @@ function isClaimTimeout(error: unknown, claim: Claim): boolean {
   return !claim.claimed && (code === '55P03' || code === '57014');
 }
 
-function fingerprint(ctx: Context, input: Readonly<Record<string, unknown>>): Record<string, string> {
+function fingerprint(ctx: Claimant, input: Readonly<Record<string, unknown>>): Record<string, string> {
   const fields = Object.entries(input).filter(([name, value]) => name !== 'idempotencyKey' && value !== undefined);
   return Object.fromEntries(fields.map(([name, value]) => [name, ctx.app.vault.fingerprint(canonical(value))]));
 }
@@ -128,13 +133,13 @@ function canonical(value: unknown): string {
 
 class Claim implements OperationHandle {
   claimed = false;
-  readonly #ctx: Context;
+  readonly #ctx: Claimant;
   readonly #mutation: string;
   readonly #key: string;
   readonly #fingerprint: Record<string, string>;
   readonly #actor: string;
 
-  constructor(ctx: Context, mutation: string, key: string, print: Record<string, string>) {
+  constructor(ctx: Claimant, mutation: string, key: string, print: Record<string, string>) {
     this.#ctx = ctx;
     this.#mutation = mutation;
     this.#key = key;

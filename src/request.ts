@@ -1,5 +1,5 @@
 import type { Actor } from './access.ts';
-import type { App, Context } from './context.ts';
+import type { App, ClientFacts, Context } from './context.ts';
 import type { Reader, Scope } from './db.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
 import type { Logger } from './log.ts';
@@ -30,10 +30,11 @@ class RequestContext implements Context {
   readonly requestId: string;
   readonly deadlineAtMs: number;
   readonly spending: Spending | null;
+  readonly client: ClientFacts;
   #loaders: Loaders | null = null;
   #log: Logger | null = null;
 
-  constructor(app: App, caller: Caller, requestId: string, spending: Spending | null) {
+  constructor(app: App, caller: Caller, requestId: string, spending: Spending | null, client: ClientFacts) {
     this.app = app;
     this.actor = caller.actor;
     this.scope = caller.scope;
@@ -41,6 +42,7 @@ class RequestContext implements Context {
     this.requestId = requestId;
     this.deadlineAtMs = app.clock.now().getTime() + app.config.requestDeadlineMs;
     this.spending = spending;
+    this.client = client;
   }
 
   get loaders(): Loaders {
@@ -52,8 +54,16 @@ class RequestContext implements Context {
   }
 }
 
-export function createContext(app: App, caller: Caller, requestId: string, spending: Spending | null = null): Context {
-  return new RequestContext(app, caller, requestId, spending);
+const NOBODY_THERE: ClientFacts = { address: null, userAgent: null };
+
+export function createContext(
+  app: App,
+  caller: Caller,
+  requestId: string,
+  spending: Spending | null = null,
+  client: ClientFacts = NOBODY_THERE,
+): Context {
+  return new RequestContext(app, caller, requestId, spending, client);
 }
 
 /** What the request of this context was charged. */

@@ -4,6 +4,10 @@ import type { App } from './context.ts';
 import type { InvoiceDocument } from './domain/invoice.ts';
 import { isUuid } from './ids.ts';
 import { logoContent } from './resolvers/logo.ts';
+import { receiveMailNotice } from './mail-notices.ts';
+import { receiveNotice } from './provider-notices.ts';
+import { linkOfOffer } from './resolvers/flight-link.ts';
+import { unsubscribe } from './resolvers/newsletter.ts';
 import { receiveWebhook } from './webhooks.ts';
 
 /** What a handler beside the graph is given: the body is bounded and read already. */
@@ -44,6 +48,69 @@ export async function legacyFawaterkWebhook(app: App, request: RouteRequest): Pr
   const tenantSlug = app.config.legacyFawaterkTenant;
   if (tenantSlug === null) return NOT_FOUND;
   return paymentWebhook(app, { ...request, params: { gateway: 'fawaterk', tenantSlug } });
+}
+
+/**
+ * POST /webhooks/providers/{provider} (PRV-17). Providers that sign nothing are told an address with a secret in its query.
+ */
+export async function providerWebhook(app: App, request: RouteRequest): Promise<RouteAnswer> {
+  const { provider = '' } = request.params;
+  const { headers, body, sourceAddress, query } = request;
+  const answer = await receiveNotice(app, provider, { headers, body, sourceAddress, query: query.toString() });
+  return json(answer.status, answer.body);
+}
+
+/** POST /webhooks/mail/{tenantSlug}, and /webhooks/email/ses for a topic that is named by no tenant: what became of mails. */
+export async function mailNotice(app: App, { params, body }: RouteRequest): Promise<RouteAnswer> {
+  const answer = await receiveMailNotice(app, params['tenantSlug'] ?? null, body);
+  return json(answer.status, answer.body);
+}
+
+const UNSUBSCRIBED = 'You will get no more newsletters.';
+
+/**
+ * POST /mail/unsubscribe?token=: what a mail program posts when its reader wants no more (RFC 8058). GET only shows a button: programs
+ * that look at links ahead must not unsubscribe anybody.
+ */
+export async function mailUnsubscribe(app: App, { method, query }: RouteRequest): Promise<RouteAnswer> {
+  const headers = {
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-store',
+    'content-security-policy': "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
+    'referrer-policy': 'no-referrer',
+    'x-robots-tag': 'noindex',
+  };
+  if (method === 'GET')
+    return { status: 200, headers, body: '<!doctype html><form method="post"><button>Unsubscribe</button></form>' };
+  const left = await unsubscribe(app, query.get('token') ?? '');
+  return left ? { status: 200, headers, body: `<!doctype html><p>${UNSUBSCRIBED}</p>` } : NOT_FOUND;
+}
+
+/**
+ * GET /go/flight?offer=...: where somebody who clicked on an offer is sent on to. The vendor's link is fetched at this
+ * moment and no earlier: fetching ahead is what such vendors forbid.
+ */
+export async function flightLink(app: App, request: RouteRequest): Promise<RouteAnswer> {
+  const url = await linkOfOffer(app, {
+    offerId: request.query.get('offer') ?? '',
+    client: { address: request.sourceAddress || null, userAgent: request.headers['user-agent'] ?? null },
+  });
+  if (url === null)
+    return {
+      status: 410,
+      headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' },
+      body: 'This offer is over. Please search again.',
+    };
+  return {
+    status: 303,
+    headers: {
+      location: url,
+      'cache-control': 'no-store',
+      'referrer-policy': 'no-referrer',
+      'x-robots-tag': 'noindex',
+    },
+    body: '',
+  };
 }
 
 interface ReturnTicket {

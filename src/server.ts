@@ -8,8 +8,19 @@ import { createHttpServer } from './http.ts';
 import { createInvoiceArchive } from './invoice-archive.ts';
 import { sourceAddressOf } from './http/source.ts';
 import { createLive } from './live/live.ts';
+import { createMoneyCsv } from './money-csv.ts';
 import { payPage } from './pay-page.ts';
-import { invoicePdf, legacyFawaterkWebhook, paymentWebhook, payReturn, type RenderInvoice } from './routes.ts';
+import {
+  flightLink,
+  invoicePdf,
+  legacyFawaterkWebhook,
+  mailNotice,
+  mailUnsubscribe,
+  paymentWebhook,
+  payReturn,
+  providerWebhook,
+  type RenderInvoice,
+} from './routes.ts';
 import { schema } from './schema/index.ts';
 import { createInvoiceRenderer } from './typesetting/render.ts';
 
@@ -39,8 +50,13 @@ export async function startServer(app: App): Promise<RunningServer> {
       legacyFawaterkWebhook: (request) => legacyFawaterkWebhook(app, request),
       payPage: (request) => payPage(app, request),
       payReturn: (request) => payReturn(app, request),
+      providerWebhook: (request) => providerWebhook(app, request),
+      mailNotice: (request) => mailNotice(app, request),
+      mailUnsubscribe: (request) => mailUnsubscribe(app, request),
+      flightLink: (request) => flightLink(app, request),
       invoicePdf: (request) => invoicePdf(app, render, request),
       invoiceArchive: createInvoiceArchive(app, render),
+      moneyCsv: createMoneyCsv(app),
     },
   });
   const live = createLive({

@@ -31,6 +31,12 @@ export interface Vault {
   seal(plaintext: string | Uint8Array, context: string): Buffer;
   /** @throws DECRYPTION_FAILED when it was altered, belongs elsewhere, or its master key is not at hand. */
   open(sealed: Uint8Array, context: string): Buffer;
+  /**
+   * Wraps the data key of a sealed value anew, under the master key that seals now. The value's own bytes stay as they are: only the
+   * first `SEALED_HEAD_BYTES` are needed. Null where it is under that key already.
+   * @throws DECRYPTION_FAILED as `open`, for the wrapped key alone
+   */
+  rewrap(head: Uint8Array, context: string): { readonly from: Buffer; readonly to: Buffer } | null;
   /** A keyed hash: equal texts are recognised, and nobody without the key can try out guesses. */
   fingerprint(text: string): string;
   /** A signed text that can be read by anybody and made by nobody else: links, cursors. */
@@ -41,12 +47,17 @@ export interface Vault {
   hashKey(key: string): Buffer;
 }
 
-const FORMAT = 1;
-const HEADER_BYTES = 5;
+/** As it was sealed. */
+const SEALED = 1;
+/** Its data key was wrapped anew since: the value still says under which version it was sealed. */
+const REWRAPPED = 2;
+const HEADER_BYTES: Readonly<Record<number, number>> = { [SEALED]: 5, [REWRAPPED]: 9 };
 const NONCE_BYTES = 12;
 const KEY_BYTES = 32;
 const TAG_BYTES = 16;
 const WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
+/** Everything before the value, in the longer of the two formats. */
+export const SEALED_HEAD_BYTES = 9 + WRAPPED_BYTES;
 const SIGNED_CHARACTERS_MAX = 4096;
 
 interface Keys {
@@ -67,6 +78,7 @@ export function createVault(options: VaultOptions): Vault {
     seal: (plaintext, context) =>
       seal(keys.get(current)!.wrap, current, options.randomBytes, Buffer.from(plaintext), context),
     open: (sealed, context) => open(keys, Buffer.from(sealed), context),
+    rewrap: (head, context) => rewrap(keys, current, options.randomBytes, Buffer.from(head), context),
     fingerprint: (text) => createHmac('sha256', fingerprintKey).update(text).digest('base64url'),
     sign: (purpose, payload, expiresAt) => sign(keys.get(current)!.sign, current, purpose, payload, expiresAt),
     verify: (purpose, token, now) => verify(keys, purpose, token, now),
@@ -81,7 +93,39 @@ function deriveKeys(secret: string): Keys {
   return { wrap: derive('wrap'), sign: derive('sign'), fingerprint: derive('fingerprint') };
 }
 
-// Layout: format, master key version (4), wrapped data key (nonce, key, tag), value (nonce, ciphertext, tag).
+// Layout: format, master key version (4), wrapped data key (nonce, key, tag), value (nonce, ciphertext, tag). A rewrapped one has the
+// version that the value was sealed under (4) behind its own, because the value is bound to that for good.
+interface Envelope {
+  readonly version: number;
+  /** What stands before the wrapped key, which is bound to it. */
+  readonly header: Buffer;
+  readonly wrapped: Buffer;
+  readonly value: Buffer;
+  /** What the value is bound to. */
+  readonly valueHeader: Buffer;
+}
+
+function readEnvelope(sealed: Buffer): Envelope {
+  const headerBytes = HEADER_BYTES[sealed[0] ?? 0];
+  if (headerBytes === undefined || sealed.length < headerBytes + WRAPPED_BYTES)
+    throw decryptionFailed('The value has no known format: it was damaged. Enter the credential again.');
+  const header = sealed.subarray(0, headerBytes);
+  return {
+    version: sealed.readUInt32BE(1),
+    header,
+    wrapped: sealed.subarray(headerBytes, headerBytes + WRAPPED_BYTES),
+    value: sealed.subarray(headerBytes + WRAPPED_BYTES),
+    valueHeader: sealed[0] === SEALED ? header : sealedHeader(sealed.readUInt32BE(5)),
+  };
+}
+
+function sealedHeader(version: number): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES[SEALED]!);
+  header.writeUInt8(SEALED, 0);
+  header.writeUInt32BE(version, 1);
+  return header;
+}
+
 function seal(
   master: KeyObject,
   version: number,
@@ -89,9 +133,7 @@ function seal(
   plaintext: Buffer,
   context: string,
 ): Buffer {
-  const header = Buffer.alloc(HEADER_BYTES);
-  header.writeUInt8(FORMAT, 0);
-  header.writeUInt32BE(version, 1);
+  const header = sealedHeader(version);
   const bound = Buffer.concat([header, Buffer.from(context)]);
   const dataKey = randomBytes(KEY_BYTES);
   return Buffer.concat([
@@ -102,19 +144,45 @@ function seal(
 }
 
 function open(keys: ReadonlyMap<number, Keys>, sealed: Buffer, context: string): Buffer {
-  if (sealed.length < HEADER_BYTES + WRAPPED_BYTES + NONCE_BYTES + TAG_BYTES || sealed[0] !== FORMAT) {
-    throw decryptionFailed('The value has no known format: it was damaged. Enter the credential again.');
-  }
-  const version = sealed.readUInt32BE(1);
+  const envelope = readEnvelope(sealed);
+  const dataKey = dataKeyOf(keys, envelope, context);
+  return opened(envelope, () =>
+    decrypt(dataKey, envelope.value, Buffer.concat([envelope.valueHeader, Buffer.from(context)])),
+  );
+}
+
+function rewrap(
+  keys: ReadonlyMap<number, Keys>,
+  current: number,
+  randomBytes: (size: number) => Buffer,
+  head: Buffer,
+  context: string,
+): { from: Buffer; to: Buffer } | null {
+  const envelope = readEnvelope(head);
+  if (envelope.version === current) return null;
+  const dataKey = dataKeyOf(keys, envelope, context);
+  const header = Buffer.alloc(HEADER_BYTES[REWRAPPED]!);
+  header.writeUInt8(REWRAPPED, 0);
+  header.writeUInt32BE(current, 1);
+  envelope.valueHeader.copy(header, 5, 1);
+  const bound = Buffer.concat([header, Buffer.from(context)]);
+  const wrapped = encrypt(keys.get(current)!.wrap, randomBytes(NONCE_BYTES), dataKey, bound);
+  return { from: Buffer.concat([envelope.header, envelope.wrapped]), to: Buffer.concat([header, wrapped]) };
+}
+
+function dataKeyOf(keys: ReadonlyMap<number, Keys>, envelope: Envelope, context: string): Buffer {
+  const { version, header, wrapped } = envelope;
   const master = keys.get(version);
   if (!master)
     throw decryptionFailed(
       `Master key ${version} is not at hand. Name it in SECRET_KEYS_OLD, or enter the credential again.`,
     );
-  const bound = Buffer.concat([sealed.subarray(0, HEADER_BYTES), Buffer.from(context)]);
+  return opened(envelope, () => decrypt(master.wrap, wrapped, Buffer.concat([header, Buffer.from(context)])));
+}
+
+function opened({ version }: Envelope, decrypted: () => Buffer): Buffer {
   try {
-    const dataKey = decrypt(master.wrap, sealed.subarray(HEADER_BYTES, HEADER_BYTES + WRAPPED_BYTES), bound);
-    return decrypt(dataKey, sealed.subarray(HEADER_BYTES + WRAPPED_BYTES), bound);
+    return decrypted();
   } catch {
     throw decryptionFailed(
       `The value does not open under master key ${version}. Check SECRET_KEY, or enter the credential again.`,

@@ -7,7 +7,8 @@ import { lockPayment } from './resolvers/payment-change.ts';
 import { inputOf, asGatewayKnowsIt } from './resolvers/refund-poll.ts';
 import { lockRefund, rejectRefund, settleRefund } from './resolvers/refund-settle.ts';
 import type { FoundPayment } from './webhook-confirmation.ts';
-import type { DeliveryOutcome, Receiving, StoredDelivery } from './webhooks.ts';
+import type { StoredDelivery } from './webhook-deliveries.ts';
+import type { DeliveryOutcome, Receiving } from './webhooks.ts';
 
 /** What a refund's webhook is about, and what the gateway says of it when asked back. */
 export interface RefundAsked {

@@ -1,11 +1,11 @@
 import type { App } from './context.ts';
 import type { Scope, Transaction } from './db.ts';
 import { AppError } from './errors.ts';
-import type { TenantConnection } from './gateways.ts';
 import type { PaymentGateway, WebhookVerdict } from './generated/prisma/enums.ts';
 import type { GatewayClaim, IncomingWebhook, WebhookReading } from './integrations/contract.ts';
 import { settleByGateway } from './resolvers/gateway-transaction.ts';
 import { askBack, type AskedBack, type FoundPayment } from './webhook-confirmation.ts';
+import { bodyContext, findPayment, storeRefused, takeDelivery, type StoredDelivery } from './webhook-deliveries.ts';
 import { askAboutRefund, settleRefundHook } from './webhook-refunds.ts';
 
 export type Receiving = Pick<
@@ -40,32 +40,32 @@ export async function receiveWebhook(
     ({ id }) => id !== null,
   );
   if (!found?.id) return NOT_FOUND;
-  const connection = await app.gateways.connect(found.id, gateway);
-  if (!connection) return NOT_FOUND;
-  const delivery = {
-    scope: { tenantId: found.id, customerId: null },
-    gateway,
-    connection,
-    incoming,
-    id: app.newId(),
-    receivedAt: app.clock.now(),
-  };
-  // Reading is pure; it comes first only so that a flood of rubbish can be counted instead of kept.
-  const reading = app.gateways.readWebhook(gateway, connection, incoming);
-  const answer =
-    reading.verdict === 'OK' ? await take(app, delivery, reading.claim) : await refuse(app, delivery, reading);
-  app.metrics.webhooks.inc({ gateway: gatewaySlug, verdict: String(answer.body['verdict']) });
-  return answer;
+  const scope = { tenantId: found.id, customerId: null };
+  const delivery = { scope, gateway, incoming, id: app.newId(), receivedAt: app.clock.now() };
+  const answer = (await takeByRemembered(app, delivery)) ?? (await takeByRead(app, delivery));
+  if (answer) app.metrics.webhooks.inc({ gateway: gatewaySlug, verdict: String(answer.body['verdict']) });
+  return answer ?? NOT_FOUND;
 }
 
-/** A stored delivery on its way to a verdict. */
-export interface StoredDelivery {
-  readonly id: string;
-  readonly scope: Scope;
-  readonly gateway: PaymentGateway;
-  readonly connection: TenantConnection;
-  readonly receivedAt: Date;
-  readonly incoming: IncomingWebhook;
+type Delivered = Omit<StoredDelivery, 'connection'>;
+
+// Reading is pure; it comes before the storing only so that a flood of rubbish can be counted instead of kept.
+
+/** By the connection as this process knows it. @returns null where it knows none, or today's may say otherwise */
+async function takeByRemembered(app: Receiving, delivery: Delivered): Promise<WebhookAnswer | null> {
+  const connection = app.gateways.remembered(delivery.scope.tenantId, delivery.gateway);
+  const reading = connection && app.gateways.readWebhook(delivery.gateway, connection, delivery.incoming);
+  if (reading?.verdict !== 'OK') return null;
+  return take(app, { ...delivery, connection: connection! }, reading.claim, connection!.version);
+}
+
+/** By the connection as it stands. @returns null where there is none */
+async function takeByRead(app: Receiving, delivery: Delivered): Promise<WebhookAnswer | null> {
+  const connection = await app.gateways.connect(delivery.scope.tenantId, delivery.gateway);
+  if (!connection) return null;
+  const reading = app.gateways.readWebhook(delivery.gateway, connection, delivery.incoming);
+  const stored = { ...delivery, connection };
+  return reading.verdict === 'OK' ? take(app, stored, reading.claim, null) : refuse(app, stored, reading);
 }
 
 async function refuse(
@@ -81,13 +81,7 @@ async function refuse(
        returning case when counted <= $2 then counted else $2 + 1 end as kept`,
       [minute, REJECTED_KEPT_PER_MINUTE],
     );
-    if (kept <= REJECTED_KEPT_PER_MINUTE)
-      store(app, tx, delivery, {
-        verdict: reading.verdict,
-        detail: reading.detail,
-        claim: null,
-        paymentId: null,
-      });
+    if (kept <= REJECTED_KEPT_PER_MINUTE) storeRefused(app, tx, delivery, reading);
   });
   app.log.warn(
     { tenant: delivery.scope.tenantId, gateway: delivery.gateway, verdict: reading.verdict, detail: reading.detail },
@@ -104,129 +98,22 @@ async function refuse(
   };
 }
 
-async function take(app: Receiving, delivery: StoredDelivery, claim: GatewayClaim): Promise<WebhookAnswer> {
-  const known = await app.db.write(delivery.scope, async (tx) => {
-    // In one message. A delivery that names no payment is found by nobody, so its key finds none either.
-    const [payment, settled] = await Promise.all([
-      findPayment(tx, delivery.gateway, claim),
-      settledBefore(app, tx, delivery, claim),
-    ]);
-    const verdict = firstVerdict(payment, settled);
-    store(app, tx, delivery, { verdict, detail: null, claim, paymentId: payment?.id ?? null });
-    return { payment, verdict };
-  });
-  if (known.verdict !== 'RECEIVED' || !known.payment) return accepted(known.verdict);
-  const outcome = await process(app, delivery, claim, known.payment);
+/** @returns null where the delivery was read by settings of another version than the tenant's */
+async function take(
+  app: Receiving,
+  delivery: StoredDelivery,
+  claim: GatewayClaim,
+  ofVersion: number | null,
+): Promise<WebhookAnswer | null> {
+  const taken = await takeDelivery(app, delivery, claim, ofVersion);
+  if (taken?.verdict !== 'RECEIVED' || !taken.payment) return taken && accepted(taken.verdict);
+  const outcome = await process(app, delivery, claim, taken.payment);
   return accepted(outcome.verdict);
 }
 
 /** Gateways want a 200 whatever we made of it, or they would send for ever what is in the journal already. */
 function accepted(verdict: WebhookVerdict): WebhookAnswer {
   return { status: 200, body: { status: verdict === 'ACCEPTED' ? 'ok' : verdict.toLowerCase(), verdict } };
-}
-
-/**
- * By the code the customer pays with (only hooks whose signature covers it bear one), by the gateway's id, or by our own id as the
- * gateway echoes it: within this tenant only. Three seeks, because one condition with "or" reads every payment of the tenant,
- * as "is null" reads every one that has no reference.
- */
-export async function findPayment(
-  tx: Transaction,
-  gateway: PaymentGateway,
-  claim: GatewayClaim,
-): Promise<FoundPayment | null> {
-  const rows = await tx.query<FoundPayment>(
-    `select f.id, f.gateway_reference as "gatewayReference", f.gateway_key as "gatewayKey", f.created_at as "createdAt", f.captured_minor as "capturedMinor", f.reference_code as "referenceCode" from (
-       select 1 as place, p.* from payments p where p.tenant_id = current_tenant() and p.reference_code = $3 and p.gateway = $1::payment_gateway
-       union all
-       select 2, p.* from payments p where p.tenant_id = current_tenant() and p.gateway_reference = $2 and p.gateway = $1::payment_gateway
-       union all
-       select 3, p.* from payments p where p.tenant_id = current_tenant() and p.id = $4::uuid and p.gateway = $1::payment_gateway and coalesce(p.gateway_reference, '') = ''
-     ) f order by f.place, f.created_at desc limit 1`,
-    [gateway, claim.gatewayReference, claim.referenceCode, uuidOrNull(claim.paymentId)],
-  );
-  return rows[0] ?? null;
-}
-
-function uuidOrNull(text: string | null): string | null {
-  return text !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? text : null;
-}
-
-/** The payments that a delivery of the same fact moved before. */
-async function settledBefore(
-  app: Receiving,
-  tx: Transaction,
-  delivery: StoredDelivery,
-  claim: GatewayClaim,
-): Promise<ReadonlySet<string>> {
-  const rows = await tx.query<{ paymentId: string }>(
-    `select distinct payment_id as "paymentId" from webhook_deliveries
-     where tenant_id = current_tenant() and source = $1 and dedupe_key = $2 and payment_id is not null and verdict = 'ACCEPTED' limit 100`,
-    [sourceOf(delivery), dedupeKeyOf(app, claim)],
-  );
-  return new Set(rows.map(({ paymentId }) => paymentId));
-}
-
-function firstVerdict(payment: FoundPayment | null, settled: ReadonlySet<string>): WebhookVerdict {
-  if (!payment) return 'UNKNOWN_PAYMENT';
-  return settled.has(payment.id) ? 'ALREADY_PROCESSED' : 'RECEIVED';
-}
-
-// Keyed, because what tells two deliveries apart may be a secret itself: the id of a saved card.
-function dedupeKeyOf(app: Pick<Receiving, 'vault'>, claim: GatewayClaim): string {
-  return app.vault.fingerprint(`webhook ${claim.dedupeKey}`);
-}
-
-function sourceOf(delivery: Pick<StoredDelivery, 'gateway'>): string {
-  return delivery.gateway.toLowerCase();
-}
-
-/** The seal's context: a body opens for its own delivery only. */
-export function bodyContext(tenantId: string, deliveryId: string): string {
-  return `webhook|${tenantId}|${deliveryId}`;
-}
-
-interface Stored {
-  readonly verdict: WebhookVerdict;
-  readonly detail: string | null;
-  readonly claim: GatewayClaim | null;
-  readonly paymentId: string | null;
-}
-
-function store(app: Receiving, tx: Transaction, delivery: StoredDelivery, stored: Stored): void {
-  const now = delivery.receivedAt;
-  const { body, headers } = delivery.incoming;
-  tx.later(
-    `insert into webhook_deliveries
-       (tenant_id, id, source, received_at, verdict, detail, headers, body_sealed, body_bytes, dedupe_key, payment_id, processed_at)
-     values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-    [
-      delivery.id,
-      sourceOf(delivery),
-      now,
-      stored.verdict,
-      stored.detail,
-      JSON.stringify(shownHeaders(headers)),
-      app.vault.seal(body, bodyContext(delivery.scope.tenantId, delivery.id)),
-      body.byteLength,
-      stored.claim && dedupeKeyOf(app, stored.claim),
-      stored.paymentId,
-      stored.verdict === 'RECEIVED' ? null : now,
-    ],
-  );
-}
-
-const MASKED_HEADERS = /^(authorization|cookie|x-api-key|proxy-authorization)$|secret|token|signature/;
-const HEADERS_MAX = 64;
-
-function shownHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
-  const shown = Object.entries(headers).slice(0, HEADERS_MAX);
-  return Object.fromEntries(
-    shown.map(([name, value]) => [
-      name.toLowerCase(),
-      MASKED_HEADERS.test(name.toLowerCase()) ? '[masked]' : value.slice(0, 1000),
-    ]),
-  );
 }
 
 async function process(

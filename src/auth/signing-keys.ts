@@ -115,7 +115,7 @@ export class SigningKeys {
     for (const row of rows) {
       if (this.#signer?.kid === row.kid) return this.#signer;
       try {
-        const jwk = JSON.parse(this.#options.vault.open(row.sealed, contextOf(row.kid)).toString()) as JWK;
+        const jwk = JSON.parse(this.#options.vault.open(row.sealed, signingKeyContext(row.kid)).toString()) as JWK;
         return { kid: row.kid, key: (await importJWK(jwk, TOKEN_ALGORITHM)) as CryptoKey };
       } catch (error) {
         this.#options.log.warn(
@@ -133,7 +133,7 @@ export class SigningKeys {
     const publicJwk = await exportJWK(publicKey);
     const privateJwk = await exportJWK(privateKey);
     const kid = this.#options.vault.hashKey(JSON.stringify(publicJwk)).subarray(0, 12).toString('base64url');
-    const sealed = this.#options.vault.seal(JSON.stringify(privateJwk), contextOf(kid));
+    const sealed = this.#options.vault.seal(JSON.stringify(privateJwk), signingKeyContext(kid));
     return this.#options.db.write({ tenantId: PLATFORM_TENANT_ID, customerId: null }, async (tx) => {
       await tx.query("select pg_advisory_xact_lock(hashtext('portolan signing keys'))");
       if (!wanted(await this.#usableKids(tx))) return null;
@@ -166,6 +166,7 @@ export class SigningKeys {
   }
 }
 
-function contextOf(kid: string): string {
+/** What the private half is bound to. */
+export function signingKeyContext(kid: string): string {
   return `signing-key|${kid}`;
 }

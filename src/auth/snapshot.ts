@@ -14,6 +14,17 @@ export interface TenantFacts {
   readonly corsOrigins: readonly string[];
   readonly rateLimitPerMinute: number;
   readonly portalActive: boolean;
+  readonly drills: readonly DrillFacts[];
+  /** What the tenant has switched on or off; a feature without a word here is as it is by default. */
+  readonly features: Readonly<Record<string, boolean>>;
+}
+
+/** A fault drill that was begun and not stopped; its time may be over. */
+export interface DrillFacts {
+  readonly id: string;
+  /** A provider's slug, or a gateway's. */
+  readonly integration: string;
+  readonly endsAtMs: number;
 }
 
 export interface KeyFacts {
@@ -241,7 +252,11 @@ function dropWhere<T>(entries: Lru<string, Loaded<T>>, matches: (entry: Loaded<T
 }
 
 const TENANT = `select t.id, t.slug, t.name, t.active, t.currency_code as "currencyCode", t.locale, t.time_zone as "timeZone",
-    p.cors_origins as "corsOrigins", p.rate_limit_per_minute as "rateLimitPerMinute", p.active as "portalActive"
+    p.cors_origins as "corsOrigins", p.rate_limit_per_minute as "rateLimitPerMinute", p.active as "portalActive",
+    coalesce((select json_agg(json_build_object('id', d.id, 'integration', d.integration,
+      'endsAtMs', floor(extract(epoch from d.ends_at) * 1000))) from fault_drills d
+      where d.tenant_id = t.id and d.ended_at is null), '[]'::json) as drills,
+    (select coalesce(jsonb_object_agg(f.key, f.enabled), '{}') from feature_flags f where f.tenant_id = t.id) as features
   from tenants t join portal_configs p on p.tenant_id = t.id where t.id = current_tenant()`;
 const KEY = `select id, tenant_id as "tenantId", kind, scopes, expires_at as "expiresAt", revoked_at as "revokedAt"
   from api_keys where tenant_id = current_tenant() and id = $1`;

@@ -1,26 +1,42 @@
-import { PLATFORM_TENANT_ID } from '../auth/platform.ts';
-import type { Database, Scope } from '../db.ts';
+import type { Database } from '../db.ts';
 import { walkLedger, type LedgerCheck } from '../resolvers/ledger-check.ts';
+import type { Command, Surroundings } from './command.ts';
+import { withDatabase } from './open.ts';
+import { forEachTenant, scopeOf } from './tenants.ts';
 
-/** Writes a line: results to standard output, progress elsewhere. */
-export interface Told {
-  readonly result: (line: string) => void;
-  readonly progress: (line: string) => void;
-}
-
-interface Tenant {
-  readonly id: string;
-  readonly slug: string;
-}
-
+/** A slice of a ledger takes a part of a second; a whole audit chain is one statement. */
+const VERIFY_STATEMENT_MS = 3_600_000;
 const PROGRESS_EVERY_MS = 5_000;
+
+export const LEDGER_VERIFY: Command = {
+  name: 'ledger verify',
+  usage: '[--tenant slug]',
+  help: [
+    'Checks every transaction, entry, account and hold of every tenant, or of one: balances, running balances, hash chains (BEY-11).',
+    'Says where a ledger breaks, and ends with 1 then.',
+  ],
+  options: { tenant: { type: 'string' } },
+  run: (given, around) =>
+    withDatabase(around, (db) => verifyLedgers(db, given.text('tenant'), around), VERIFY_STATEMENT_MS),
+};
+
+export const AUDIT_VERIFY: Command = {
+  name: 'audit verify',
+  usage: '[--tenant slug]',
+  help: ['The same for the chain of the audit log (PRV-15).'],
+  options: { tenant: { type: 'string' } },
+  run: (given, around) =>
+    withDatabase(around, (db) => verifyAudits(db, given.text('tenant'), around), VERIFY_STATEMENT_MS),
+};
+
+type Told = Pick<Surroundings, 'result' | 'progress'>;
 
 /**
  * Checks the ledger of every tenant, or of one, each in one snapshot of its own (BEY-11): a line for each, and on long ones a line of
  * progress every five seconds.
- * @returns whether all of them hold; null where there is no tenant of that name
+ * @returns whether all of them hold
  */
-export async function verifyLedgers(db: Database, slug: string | null, told: Told): Promise<boolean | null> {
+async function verifyLedgers(db: Database, slug: string | null, told: Told): Promise<boolean> {
   return forEachTenant(db, slug, async (tenant) => {
     let toldAt = performance.now();
     const check = await db.read(scopeOf(tenant), (tx) =>
@@ -32,7 +48,7 @@ export async function verifyLedgers(db: Database, slug: string | null, told: Tol
         );
       }),
     );
-    told.result(`${tenant.slug}: ${ledgerLine(check)}`);
+    await told.result(`${tenant.slug}: ${ledgerLine(check)}`);
     return check.ok;
   });
 }
@@ -45,7 +61,7 @@ function ledgerLine({ transactions, entries, accounts, holds, firstFault }: Ledg
 }
 
 /** Checks the audit chain of every tenant, or of one (PRV-15). @returns as verifyLedgers */
-export async function verifyAudits(db: Database, slug: string | null, told: Told): Promise<boolean | null> {
+async function verifyAudits(db: Database, slug: string | null, told: Told): Promise<boolean> {
   return forEachTenant(db, slug, async (tenant) => {
     const { entries, fault } = await db.read(scopeOf(tenant), (tx) =>
       tx.one<{ entries: bigint; fault: bigint | null }>(
@@ -53,28 +69,9 @@ export async function verifyAudits(db: Database, slug: string | null, told: Told
       ),
     );
     const fine = fault === null;
-    told.result(
+    await told.result(
       `${tenant.slug}: ${fine ? `${entries} entries: ok` : `FAULT at entry ${fault} of ${entries}: it was changed, or one is missing or was added there`}`,
     );
     return fine;
   });
-}
-
-async function forEachTenant(
-  db: Database,
-  slug: string | null,
-  verify: (tenant: Tenant) => Promise<boolean>,
-): Promise<boolean | null> {
-  // In the platform's own realm every tenant's name is seen, and nothing else of theirs.
-  const tenants = await db.read({ tenantId: PLATFORM_TENANT_ID, customerId: null }, (tx) =>
-    tx.query<Tenant>('select id, slug from tenants where $1::text is null or slug = $1 order by slug', [slug]),
-  );
-  if (tenants.length === 0) return null;
-  let fine = true;
-  for (const tenant of tenants) fine = (await verify(tenant)) && fine;
-  return fine;
-}
-
-function scopeOf(tenant: Tenant): Scope {
-  return { tenantId: tenant.id, customerId: null };
 }

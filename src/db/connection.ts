@@ -53,6 +53,14 @@ export class Connection {
     return (await this.#ask(text, [])).tag;
   }
 
+  /** Ends a transaction that failed and gives the connection back, whatever became of it. */
+  rollBack(): Promise<void> {
+    return this.control('rollback').then(
+      () => this.client.release(),
+      (broken: unknown) => this.client.release(broken as Error),
+    );
+  }
+
   /** Nothing that was asked here waits for its answer: answers come in the order of the questions. */
   get isQuiet(): boolean {
     return this.#batch === null && (this.#last === null || this.#last.settled);

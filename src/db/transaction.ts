@@ -1,11 +1,21 @@
 import type { Row, Scope, Transaction } from '../db.ts';
 import type { Connection } from './connection.ts';
 
+interface Waiting {
+  readonly text: string;
+  readonly values: readonly unknown[] | undefined;
+  /** How many rows the values are; null where it is no insertion of rows. */
+  readonly rows: number | null;
+}
+
+/** Statements with more rows than this would each be prepared for once in a while. */
+const ROWS_TOGETHER_MAX = 8;
+
 /** A transaction while its work runs. */
 export class OpenTransaction implements Transaction {
   readonly scope: Scope;
   readonly #connection: Connection;
-  #waiting: { readonly text: string; readonly values: readonly unknown[] | undefined }[] = [];
+  #waiting: Waiting[] = [];
   readonly #sent: Promise<unknown>[] = [];
 
   constructor(scope: Scope, connection: Connection) {
@@ -19,7 +29,18 @@ export class OpenTransaction implements Transaction {
   }
 
   later(text: string, values?: readonly unknown[]): void {
-    this.#waiting.push({ text, values });
+    this.#waiting.push({ text, values, rows: null });
+  }
+
+  insertLater(into: string, values: readonly unknown[]): void {
+    const at = this.#waiting.findLastIndex(({ text }) => text === into);
+    const before = this.#waiting[at];
+    if (before?.rows && before.rows < ROWS_TOGETHER_MAX) {
+      this.#waiting.splice(at, 1);
+      this.#waiting.push({ text: into, values: [...before.values!, ...values], rows: before.rows + 1 });
+    } else {
+      this.#waiting.push({ text: into, values, rows: 1 });
+    }
   }
 
   get waits(): boolean {
@@ -37,8 +58,8 @@ export class OpenTransaction implements Transaction {
   }
 
   #send(): void {
-    for (const { text, values } of this.#waiting.splice(0)) {
-      const sent = this.#connection.query(text, values);
+    for (const { text, values, rows } of this.#waiting.splice(0)) {
+      const sent = this.#connection.query(rows === null ? text : withRows(text, rows, values!.length / rows), values);
       sent.catch(() => undefined);
       this.#sent.push(sent);
     }
@@ -55,4 +76,18 @@ export class OpenTransaction implements Transaction {
     if (row === undefined) throw new Error(`Expected one row: ${text}`);
     return row;
   }
+}
+
+const withRowsKnown = new Map<string, string>();
+
+function withRows(into: string, rows: number, columns: number): string {
+  const name = `${rows} ${into}`;
+  let text = withRowsKnown.get(name);
+  if (text === undefined) {
+    const row = (at: number) =>
+      `(current_tenant(), ${Array.from({ length: columns }, (_, index) => `$${at * columns + index + 1}`).join(', ')})`;
+    text = `${into} values ${Array.from({ length: rows }, (_, at) => row(at)).join(', ')}`;
+    withRowsKnown.set(name, text);
+  }
+  return text;
 }

@@ -32,6 +32,8 @@ const MUTATION_OBJECTS = 10;
 const INTROSPECTION_OBJECTS = 50;
 /** Another document is parsed and validated, which is as much work as a request itself. */
 const PRICING_OBJECTS = 50;
+/** A report reads all money of up to 92 days. */
+const REPORT_OBJECTS = 500;
 /** Arguments that say how many there will be. */
 const SIZES: ReadonlySet<string> = new Set(['first', 'last', 'ids']);
 /** More than any list may be asked for; whatever is beyond is refused by its cost. */
@@ -128,6 +130,7 @@ class CostPlan {
   #field(parent: GraphQLNamedType, node: FieldNode, pageTimes: Times): CostNode[] {
     const name = node.name.value;
     if (name === '__schema' || name === '__type') return [{ objects: INTROSPECTION_OBJECTS, times: 1, children: [] }];
+    if (name === 'moneyReport') return [{ objects: REPORT_OBJECTS, times: 1, children: [] }];
     if (name === 'costOf') return [{ objects: PRICING_OBJECTS, times: 1, children: [] }];
     const field = isCompositeType(parent) ? this.#schema.getField(parent, name) : undefined;
     const type = field && getNamedType(field.type);

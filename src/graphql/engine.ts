@@ -4,7 +4,7 @@ import type { Actor } from '../access.ts';
 import type { Identity } from '../auth.ts';
 import { Lru } from '../auth/lru.ts';
 import type { Grant } from '../budgets.ts';
-import type { App, Context } from '../context.ts';
+import type { App, ClientFacts, Context } from '../context.ts';
 import type { StreamHead } from '../db.ts';
 import { createContext, type Spending } from '../request.ts';
 import { pointsOf, POINTS_MAX } from './cost.ts';
@@ -26,6 +26,7 @@ export interface Exchange {
   /** Points a minute. */
   readonly limit: number;
   readonly abandonment: Abandonment;
+  readonly client: ClientFacts;
 }
 
 /** Whether the caller has gone away. A plain object, because most requests never ask. */
@@ -219,7 +220,7 @@ export class Engine {
       );
       return refusedAnswer({ errors: [error], operation, spending });
     }
-    const ctx = createContext(this.#app, exchange.identity, exchange.requestId, spending);
+    const ctx = createContext(this.#app, exchange.identity, exchange.requestId, spending, exchange.client);
     try {
       const running = this.#executor.run(prepared, operation, variables, ctx);
       const result = running instanceof Promise ? await this.#bounded(running, operation, exchange) : running;

@@ -18,6 +18,7 @@ export function createLiveEngine(app: App, engine: Engine, chargeOf: ChargeOf): 
     requestId: app.newId(),
     method: 'POST',
     abandonment: { abandoned: false, onAbandon: null },
+    client: { address: asker.address, userAgent: null },
     ...chargeOf(asker),
   });
   return {

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 
 import { isAtLeast } from '../access.ts';
 import type { App } from '../context.ts';
+import { servicesOf } from '../resolvers/system-health.ts';
 import type { RouteAnswer, RouteRequest } from '../routes.ts';
 import { send, sendJson, sendRefusal, sendStream, type Visit } from './answer.ts';
 import { BodyTooLarge, readBody } from './body.ts';
@@ -16,10 +17,15 @@ export type RouteHandler = (request: RouteRequest) => Promise<RouteAnswer>;
 export interface RouteHandlers {
   readonly paymentWebhook: RouteHandler;
   readonly legacyFawaterkWebhook: RouteHandler;
+  readonly providerWebhook: RouteHandler;
+  readonly mailNotice: RouteHandler;
+  readonly mailUnsubscribe: RouteHandler;
+  readonly flightLink: RouteHandler;
   readonly payPage: RouteHandler;
   readonly payReturn: RouteHandler;
   readonly invoicePdf: RouteHandler;
   readonly invoiceArchive: RouteHandler;
+  readonly moneyCsv: RouteHandler;
 }
 
 export interface BesideDeps {
@@ -57,7 +63,7 @@ const ROUTES: readonly Route[] = [
     name: 'health',
     methods: READ,
     path: /^\/health$/,
-    serve: async ({ app }, visit) => sendJson(visit, 200, { status: 'healthy', services: servicesOf(app) }),
+    serve: async ({ app }, visit) => sendJson(visit, 200, { status: 'healthy', services: await shownServices(app) }),
   },
   { name: 'ready', methods: READ, path: /^\/ready$/, serve: serveReady },
   { name: 'metrics', methods: READ, path: /^\/metrics$/, serve: serveMetrics },
@@ -75,6 +81,7 @@ const ROUTES: readonly Route[] = [
     path: /^\/invoices\/archive\/(?<month>\d{4}-\d{2})\.zip$/,
     serve: handledBy('invoiceArchive'),
   },
+  { name: 'money-report', methods: ['GET'], path: /^\/reports\/money\.csv$/, serve: handledBy('moneyCsv') },
   {
     name: 'webhook',
     methods: ['POST'],
@@ -87,6 +94,21 @@ const ROUTES: readonly Route[] = [
     path: /^\/api\/payments\/fawaterk\/webhook$/,
     serve: handledBy('legacyFawaterkWebhook'),
   },
+  {
+    name: 'webhook',
+    methods: ['POST'],
+    path: new RegExp(`^/webhooks/providers/(?<provider>${SLUG})$`),
+    serve: handledBy('providerWebhook'),
+  },
+  {
+    name: 'webhook',
+    methods: ['POST'],
+    path: new RegExp(`^/webhooks/mail/(?<tenantSlug>${SLUG})$`),
+    serve: handledBy('mailNotice'),
+  },
+  { name: 'webhook', methods: ['POST'], path: /^\/webhooks\/email\/ses$/, serve: handledBy('mailNotice') },
+  { name: 'unsubscribe', methods: ['GET', 'POST'], path: /^\/mail\/unsubscribe$/, serve: handledBy('mailUnsubscribe') },
+  { name: 'go', methods: ['GET'], path: /^\/go\/flight$/, serve: handledBy('flightLink') },
   { name: 'pay', methods: READ, path: /^\/pay\/(?<token>[\w.-]{1,1024})$/, serve: handledBy('payPage') },
   {
     name: 'pay-return',
@@ -144,9 +166,9 @@ function handledBy(name: keyof RouteHandlers): Route['serve'] {
 }
 
 /** Each integration as COM-13 names it. */
-function servicesOf(app: App) {
+async function shownServices(app: App) {
   return Object.fromEntries(
-    Object.entries(app.gateways.snapshot()).map(([name, service]) => [
+    Object.entries(await servicesOf(app)).map(([name, service]) => [
       name,
       {
         status: service.status,

@@ -82,6 +82,8 @@ export async function identifyAt(
   }
 }
 
+const USER_AGENT_MAX = 256;
+
 /** A request of the graph that was let in. */
 export interface Entered {
   readonly exchange: Exchange;
@@ -107,6 +109,7 @@ export async function enter(gate: Gate, visit: Visit): Promise<Entered | null> {
         charge: chargeOf(app, strangers, identity, address),
         limit: limitOf(identity.actor, identity.rateLimitPerMinute),
         abandonment: abandonmentOf(visit),
+        client: { address, userAgent: visit.request.headers['user-agent']?.slice(0, USER_AGENT_MAX) ?? null },
       },
       // Whoever's list the origin is not on was refused by now.
       headers: request.origin === null ? {} : readableBy(request.origin),

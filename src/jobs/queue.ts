@@ -13,6 +13,12 @@ export const TASKS = [
   'inquiry.lookUp',
   'order.expire',
   'webhook.resume',
+  'booking.step',
+  'booking.lookUp',
+  'package.step',
+  'provider.check',
+  'ledger.keepDays',
+  'mail.send',
 ] as const;
 export type TaskName = (typeof TASKS)[number];
 
@@ -69,7 +75,7 @@ export class JobQueue {
         retryDelay: 2,
         retryBackoff: true,
         retryDelayMax: 3600,
-        expireInSeconds: 120,
+        expireInSeconds: 300,
         deadLetter: DEAD,
       });
     }

@@ -1,9 +1,14 @@
 import type { App } from '../context.ts';
 import { expireOrder } from '../resolvers/order-expiry.ts';
 import { expireHold } from '../resolvers/hold-expiry.ts';
+import { keepLedgerDays } from '../resolvers/ledger-days.ts';
 import { creditCashback, expirePoints } from '../resolvers/loyalty-due.ts';
 import { pollRefund } from '../resolvers/refund-poll.ts';
+import { lookUpBooking, stepBooking } from '../resolvers/booking-step.ts';
 import { lookUpInquiry } from '../resolvers/inquiry.ts';
+import { stepPackage } from '../resolvers/package-step.ts';
+import { sendMail } from '../resolvers/mail-send.ts';
+import { checkProvider } from '../resolvers/provider-check.ts';
 import { pollPayment } from '../resolvers/payment-poll.ts';
 import { resumeDelivery } from '../webhooks.ts';
 import type { TaskData, TaskHandlers, TaskName } from './queue.ts';
@@ -15,6 +20,7 @@ export interface Worker {
 const SCAN_EVERY_MS = 2_000;
 const SCAN_MAX = 500;
 const FORGET_EVERY_MS = 3_600_000;
+const LEDGERS_MAX = 10_000;
 /** As forget_old bounds it. */
 const FORGET_AT_ONCE = 10_000n;
 
@@ -27,6 +33,10 @@ const TASK_OF_KIND: Readonly<Record<string, TaskName>> = {
   inquiry: 'inquiry.lookUp',
   order: 'order.expire',
   delivery: 'webhook.resume',
+  booking: 'booking.step',
+  package: 'package.step',
+  provider: 'provider.check',
+  mail: 'mail.send',
 };
 
 /** Task name to verb. Every handler may run twice. */
@@ -40,7 +50,21 @@ function handlersOf(app: App): TaskHandlers {
     'inquiry.lookUp': ({ tenantId, id }) => lookUpInquiry(app, { tenantId, customerId: null }, id),
     'order.expire': ({ tenantId, id }) => expireOrder(app, { tenantId, customerId: null }, id),
     'webhook.resume': ({ tenantId, id }) => resumeDelivery(app, { tenantId, customerId: null }, id),
+    'booking.step': ({ tenantId, id }) => stepBooking(app, { tenantId, customerId: null }, id),
+    'booking.lookUp': async ({ tenantId, id }) => void (await lookUpBooking(app, { tenantId, customerId: null }, id)),
+    'package.step': ({ tenantId, id }) => stepPackage(app, { tenantId, customerId: null }, id),
+    'provider.check': ({ id }) => checkProvider(app, id),
+    'mail.send': ({ tenantId, id }) => sendMail(app, { tenantId, customerId: null }, id),
+    'ledger.keepDays': ({ tenantId }) => keepLedgerDays(app, { tenantId, customerId: null }),
   };
+}
+
+async function keepDaysOfLedgers(app: App, now: Date): Promise<void> {
+  const ledgers = await app.db.lookUp<{ tenant_id: string }>('select tenant_id from ledgers_to_sum($1, $2)', [
+    now,
+    LEDGERS_MAX,
+  ]);
+  for (const { tenant_id: tenantId } of ledgers) await app.jobs.sendNow('ledger.keepDays', { tenantId, id: tenantId });
 }
 
 /** Each job in a span of its own, where somebody listens. */
@@ -64,17 +88,22 @@ export async function startWorker(app: App): Promise<Worker> {
       'select kind, tenant_id, id from due_work($1, $2)',
       [now, SCAN_MAX],
     );
-    for (const piece of due)
-      await app.jobs.sendNow(TASK_OF_KIND[piece.kind]!, { tenantId: piece.tenant_id, id: piece.id });
+    for (const piece of due) {
+      const task = TASK_OF_KIND[piece.kind];
+      // A newer version's work, in a database that was migrated for it.
+      if (task) await app.jobs.sendNow(task, { tenantId: piece.tenant_id, id: piece.id });
+    }
     if (now.getTime() - forgottenAt < FORGET_EVERY_MS) return;
     forgottenAt = now.getTime();
     const [forgotten] = await app.db.lookUp<Record<string, bigint>>('select * from forget_old($1)', [now]);
+    await app.db.lookUp('select forget_mail($1)', [now]);
     // Where more is left, the next scan goes on: the tenants' streams are free in between.
     if (Object.values(forgotten ?? {}).some((count) => count >= FORGET_AT_ONCE)) forgottenAt = 0;
     app.log.info(
       { forgotten: Object.fromEntries(Object.entries(forgotten ?? {}).map(([name, count]) => [name, Number(count)])) },
       'old rows forgotten',
     );
+    await keepDaysOfLedgers(app, now);
   };
   let running = false;
   const timer = setInterval(() => {

@@ -2,12 +2,15 @@ import type { Journal, JournalEvent } from '../journal.ts';
 
 /** Which events a subscription is about. */
 export interface WatchFilter {
+  /** Whose stream it is read from: the asker's, or the platform's. */
   readonly tenantId: string;
   readonly eventType: string;
-  /** Of one order; null: of all. */
-  readonly orderId: string | null;
+  /** Of one order, one booking, one provider; null: of all. */
+  readonly subject: string | null;
   /** What is this customer's; null: whosever it is. It is the right to see, not a wish. */
   readonly customerId: string | null;
+  /** Of providers that sell this; null: of all. */
+  readonly vertical: string | null;
 }
 
 export interface WatchStart {
@@ -15,11 +18,16 @@ export interface WatchStart {
   readonly position: bigint;
 }
 
-/** The order an event is about. */
-function orderOf(event: JournalEvent): string | null {
-  const { orderId } = event.payload;
-  if (typeof orderId === 'string') return orderId;
-  return event.aggregateType === 'Order' ? event.aggregateId : null;
+/** By what name an event is asked for: a payment by its order's, a provider by its slug, everything else by its own id. */
+function subjectOf({ type, payload, aggregateId }: JournalEvent): unknown {
+  if (type === 'payment.status') return payload['orderId'];
+  if (type === 'provider.health') return payload['slug'];
+  return aggregateId;
+}
+
+function isOfVertical({ payload }: JournalEvent, vertical: string): boolean {
+  const { verticals } = payload;
+  return Array.isArray(verticals) && verticals.includes(vertical);
 }
 
 /** Whether an event is to be told: decided per event, whatever was decided when the subscription began. */
@@ -27,8 +35,9 @@ export function isAbout(filter: WatchFilter, event: JournalEvent): boolean {
   return (
     event.tenantId === filter.tenantId &&
     event.type === filter.eventType &&
-    (filter.orderId === null || orderOf(event) === filter.orderId) &&
-    (filter.customerId === null || event.payload['customerId'] === filter.customerId)
+    (filter.subject === null || subjectOf(event) === filter.subject) &&
+    (filter.customerId === null || event.payload['customerId'] === filter.customerId) &&
+    (filter.vertical === null || isOfVertical(event, filter.vertical))
   );
 }
 
@@ -73,7 +82,7 @@ export class Watch implements AsyncIterable<JournalEvent> {
   }
 }
 
-/** Finds who watches what an event is about without asking everybody: by order, by customer, or the tenant as a whole. */
+/** Finds who watches what an event is about without asking everybody: by what it is about, by customer, or the stream as a whole. */
 export class WatchIndex<T> {
   readonly #places = new Map<string, Set<T>>();
 
@@ -93,16 +102,15 @@ export class WatchIndex<T> {
 
   /** Candidates: whoever is not among them is not concerned; `isAbout` has the last word. */
   *candidates(event: JournalEvent): Generator<T> {
-    const order = orderOf(event);
     const customer = event.payload['customerId'];
-    if (order !== null) yield* this.#places.get(`${event.type} order ${order}`) ?? [];
+    yield* this.#places.get(`${event.type} subject ${String(subjectOf(event))}`) ?? [];
     if (typeof customer === 'string') yield* this.#places.get(`${event.type} customer ${customer}`) ?? [];
     yield* this.#places.get(event.type) ?? [];
   }
 }
 
 function placeOf(filter: WatchFilter): string {
-  if (filter.orderId !== null) return `${filter.eventType} order ${filter.orderId}`;
+  if (filter.subject !== null) return `${filter.eventType} subject ${filter.subject}`;
   if (filter.customerId !== null) return `${filter.eventType} customer ${filter.customerId}`;
   return filter.eventType;
 }

@@ -31,6 +31,10 @@ async function run(): Promise<void> {
           PORT: String(settings.port),
           APP_BASE_URL: settings.baseUrl,
           DATA_DIR: settings.dataDir,
+          // The same vendors as the demo's, wherever it runs.
+          ...(settings.environment !== 'production' && {
+            SIMULATORS_URL: env['SIMULATORS_URL'] || `http://localhost:${settings.simulatorsPort}`,
+          }),
         },
       },
     );

@@ -14,7 +14,14 @@ export type DemoFile = DemoFacts & { url: string; wsUrl: string };
 export async function prepareDemo(settings: LaunchSettings, appUrl: string, secretKey: string): Promise<DemoFile> {
   // The simulators send their webhooks to this machine only, whatever address the outside uses.
   const here = `http://localhost:${settings.port}`;
-  const { facts, simulatorAccounts } = await seedDemo({ databaseUrl: appUrl, secretKey, baseUrl: here, loyalty: true });
+  const { facts, simulatorAccounts } = await seedDemo({
+    databaseUrl: appUrl,
+    secretKey,
+    baseUrl: here,
+    loyalty: true,
+    mail: true,
+    providers: true,
+  });
   const folder = join(settings.dataDir, 'simulators');
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o700);

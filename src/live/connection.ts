@@ -141,10 +141,24 @@ export class Connection {
     return encodeCursor(this.#deps.cursorKey, feed, { position, platformPosition: feed.platformPosition });
   }
 
+  /** One place from which everything here can go on. */
   #cursor(): string | null {
+    const { tenantId } = this.identity.scope;
+    const [own, others] = [this.#furthestBehind(tenantId, true), this.#furthestBehind(tenantId, false)];
+    const last = own ?? others;
+    if (!last) return null;
+    if (!own || !others) return this.cursorAt(last.group.feed, last.covered);
+    // Of the tenant's stream and of the platform's at once: a place in the tenant's has room for both.
+    const place = { position: own.covered, platformPosition: others.covered };
+    return encodeCursor(this.#deps.cursorKey, own.group.feed, place);
+  }
+
+  #furthestBehind(tenantId: string, own: boolean): Member | null {
     let last: Member | null = null;
-    for (const member of this.members) if (!last || member.covered < last.covered) last = member;
-    return last && this.cursorAt(last.group.feed, last.covered);
+    for (const member of this.members) {
+      if ((member.group.feed.tenantId === tenantId) === own && (!last || member.covered < last.covered)) last = member;
+    }
+    return last;
   }
 }
 

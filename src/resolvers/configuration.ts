@@ -8,15 +8,19 @@ import { appendEvent, type EventPayloads, type EventType } from '../events.ts';
 import { idOf } from '../global-id.ts';
 import type { NewId } from '../ids.ts';
 
-/** Events whose payload says nothing but that something changed. */
-export type ChangeType = {
-  [T in EventType]: EventPayloads[T] extends { v: 1 } ? ({ v: 1 } extends EventPayloads[T] ? T : never) : never;
-}[EventType];
+/** Events that tell of a change of configuration. */
+export type ChangeType =
+  | 'tenant.changed'
+  | 'key.changed'
+  | 'user.changed'
+  | 'product.changed'
+  | 'provider.changed'
+  | 'slot.changed';
 
 /** A change of configuration: what the event and the audit entry say of it. */
-export interface ConfigurationChange {
-  readonly type: ChangeType;
-  readonly aggregateType: 'Tenant' | 'ApiKey' | 'User';
+interface ChangeFacts<T extends ChangeType> {
+  readonly type: T;
+  readonly aggregateType: 'Tenant' | 'ApiKey' | 'User' | 'Product' | 'Provider' | 'ProviderSlot';
   readonly aggregateId: string;
   /** The aggregate's version after the change. */
   readonly version: number;
@@ -26,6 +30,12 @@ export interface ConfigurationChange {
   readonly before: unknown;
   readonly after: unknown;
 }
+
+/** The payload is left out where it says nothing but that something changed. */
+export type ConfigurationChange<T extends ChangeType> = ChangeFacts<T> &
+  ({ v: 1 } extends EventPayloads[T]
+    ? { readonly payload?: EventPayloads[T] }
+    : { readonly payload: EventPayloads[T] });
 
 /** Who makes a change, and by what clock: somebody's request, a command, the seed. */
 export interface Author {
@@ -39,7 +49,11 @@ export function authorOf(ctx: Context): Author {
 }
 
 /** Writes the event and the audit entry of a change, in the transaction of the change (PRV-15). */
-export async function recordChange(author: Author, tx: Transaction, change: ConfigurationChange): Promise<void> {
+export async function recordChange<T extends ChangeType>(
+  author: Author,
+  tx: Transaction,
+  change: ConfigurationChange<T>,
+): Promise<void> {
   const occurredAt = author.clock.now();
   const { type, aggregateType, aggregateId, version, action, before, after } = change;
   appendEvent(tx, {
@@ -48,7 +62,7 @@ export async function recordChange(author: Author, tx: Transaction, change: Conf
     aggregateType,
     aggregateId,
     version,
-    payload: { v: 1 },
+    payload: (change.payload ?? { v: 1 }) as EventPayloads[T],
     occurredAt,
   });
   await appendAudit(tx, {
@@ -79,9 +93,12 @@ export function announceChange(
  * tokens, origins, people").
  * @throws NOT_FOUND, for platform admins INVALID_INPUT that says how
  */
-export function checkTenantId(ctx: Context, tenantId: string | null | undefined): void {
+export function checkTenantId(
+  ctx: Context,
+  tenantId: string | null | undefined,
+  field: readonly string[] = ['input', 'tenantId'],
+): void {
   if (tenantId === null || tenantId === undefined) return;
-  const field = ['input', 'tenantId'];
   if (idOf('Tenant', tenantId, field) === ctx.scope.tenantId) return;
   if (ctx.actor.kind !== 'PLATFORM_ADMIN') throw notFound('tenant', field);
   throw invalidInput('This is not the tenant you work in. Send the header X-Tenant with its slug.', field);

@@ -2,9 +2,7 @@ import type { Transaction } from '../db.ts';
 import type { TaxPart } from '../domain/credit.ts';
 import { creditNoteLines } from '../domain/credit-note.ts';
 import { addAll } from '../domain/money.ts';
-import { formatInvoiceNumber } from '../domain/numbering.ts';
 import { insertInvoice, invoiceFacts, readInvoiceSources } from './invoice.ts';
-import { nextNumber } from './order-lock.ts';
 import type { Changing } from './payment-change.ts';
 
 /**
@@ -30,7 +28,6 @@ export async function issueCreditNote(
   return insertInvoice(tx, app, sources.order, {
     ...facts,
     kind: 'CREDIT_NOTE',
-    number: formatInvoiceNumber('CREDIT_NOTE', await nextNumber(tx, 'CREDIT_NOTE')),
     creditedInvoiceNumber: credited.number,
     lines: creditNoteLines({
       lines: facts.lines,

@@ -172,7 +172,7 @@ async function hold(
   const decision = decideSurplus(locked, money);
   const fact = { status: 'PAID', ...money } as const;
   const news = { paymentId: locked.payment.id, claim: null, fact, amountRule: 'EQUAL' } as const;
-  await carryOut(tx, app, { ...locked, decision, news });
+  await carryOut(tx, app, { ...locked, decision, news, sale: null });
   app.log.warn({ payment: first.id, held: locked.payment.id }, 'a payment was paid twice at its gateway');
   return decision;
 }

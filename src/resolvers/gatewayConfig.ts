@@ -1,9 +1,19 @@
 import { authorize } from '../access.ts';
 import type { Lru } from '../auth/lru.ts';
 import { PLATFORM_TENANT_ID } from '../auth/platform.ts';
+import type { Clock } from '../clock.ts';
 import { columns } from '../columns.ts';
 import type { Context } from '../context.ts';
+import {
+  checkCredentialValue,
+  credentialContext,
+  gatewayOwner,
+  openOnce,
+  writeCredential,
+  type Opened,
+} from '../credentials.ts';
 import type { Database, Transaction } from '../db.ts';
+import { addressInDrill } from '../domain/fault-drill.ts';
 import type { AmountRule } from '../domain/payment.ts';
 import { invalidInput } from '../errors.ts';
 import type { TenantConnection } from '../gateways.ts';
@@ -31,9 +41,6 @@ export interface ConfigureGatewayInput extends GatewaySettings {
 }
 
 const CONFIG_COLUMNS = columns('PaymentGatewayConfig', 'g');
-const VALUE_CHARACTERS_MAX = 4_096;
-/** A value shorter than this would be half told by its last four characters. */
-const SHOWN_FROM_CHARACTERS = 12;
 
 /** The tenant's gateways, for its administrators: those that are on first. @throws FORBIDDEN */
 export async function gatewayConfigsOf(
@@ -63,7 +70,7 @@ export async function credentialsOf(
   config: { readonly gateway: PaymentGateway },
 ): Promise<CredentialRow[]> {
   authorize(ctx, 'gateway.read');
-  return ctx.loaders.credentialsOfOwner.load(ownerOf(config.gateway));
+  return ctx.loaders.credentialsOfOwner.load(gatewayOwner(config.gateway));
 }
 
 /** Sets a gateway up; credentials are sealed and get a new version each (PRV-3). @throws INVALID_INPUT, NOT_FOUND, INVALID_STATE */
@@ -108,7 +115,7 @@ export async function writeGatewayConfig(
   await tx.query(UPSERT, [gateway, after.enabled, after.testMode, after.amountRule, author.clock.now()]);
   const changed: object[] = [];
   for (const { name, value } of settings.credentials ?? [])
-    changed.push(await writeCredential(author, vault, tx, tenantId, { owner: ownerOf(gateway), name, value }));
+    changed.push(await writeCredential({ ...author, vault }, tx, { owner: gatewayOwner(gateway), name, value }));
   const shown = before && { enabled: before.enabled, testMode: before.testMode, amountRule: before.amountRule };
   await recordChange(author, tx, {
     type: 'tenant.changed',
@@ -122,23 +129,19 @@ export async function writeGatewayConfig(
   return { type: 'Tenant', id: tenantId };
 }
 
-/** A sealed credential that was opened: the same bytes need not be opened again. */
-export interface Opened {
-  readonly sealed: Buffer;
-  readonly value: string;
-}
-
 export interface ConnectTools {
   readonly db: Database;
   readonly vault: Vault;
   readonly opened: Lru<string, Opened>;
   /** Where the gateway lives unless the tenant's row says otherwise; configuration decides. */
   readonly baseUrlOf: (gateway: PaymentGateway, testMode: boolean) => string;
+  readonly clock: Clock;
+  readonly simulatorsUrl: string | null;
 }
 
 /**
- * A tenant's connection with the newest version of each credential, or null where none was configured. Read anew each time: one
- * statement, and a change counts at once in every process.
+ * A tenant's connection with the newest version of each credential, or null where none was configured. Read anew each time (one
+ * statement), so a change counts at once in every process.
  * @throws DECRYPTION_FAILED, which stays this tenant's and this gateway's trouble
  */
 export async function loadGatewayConnection(
@@ -146,31 +149,30 @@ export async function loadGatewayConnection(
   tenantId: string,
   gateway: PaymentGateway,
 ): Promise<TenantConnection | null> {
+  const owner = gatewayOwner(gateway);
   const rows = await tools.db.read({ tenantId, customerId: null }, (tx) =>
-    tx.query<ConnectionRow>(CONNECT, [gateway, ownerOf(gateway)]),
+    tx.query<ConnectionRow>(CONNECT, [gateway, owner, gateway.toLowerCase(), tools.clock.now()]),
   );
   const config = rows[0];
   if (!config) return null;
   const credentials: Record<string, string> = {};
   for (const { name, version, sealed } of rows) {
     if (name !== null)
-      credentials[name] = openOnce(tools, sealed!, contextOf(tenantId, ownerOf(gateway), name, version!));
+      credentials[name] = openOnce(tools, sealed!, credentialContext({ tenantId, owner, name, version: version! }));
   }
+  const usual = (config.base_url ?? tools.baseUrlOf(gateway, config.test_mode)).replace(/\/+$/, '');
+  const { drill_id: drillId, drill_ends_at: endsAt, tenant_slug: slug } = config;
+  const isDrill = drillId !== null && config.test_mode;
+  const drilled = isDrill ? addressInDrill(usual, tools.simulatorsUrl, slug) : null;
   return {
-    baseUrl: (config.base_url ?? tools.baseUrlOf(gateway, config.test_mode)).replace(/\/+$/, ''),
+    baseUrl: drilled ?? usual,
+    drill: drilled === null ? null : { id: drillId!, name: slug, endsAt: endsAt! },
     credentials,
     testMode: config.test_mode,
     enabled: config.enabled,
     amountRule: config.amount_rule,
+    version: config.tenant_version,
   };
-}
-
-function openOnce({ vault, opened }: ConnectTools, sealed: Buffer, context: string): string {
-  const known = opened.get(context);
-  if (known?.sealed.equals(sealed)) return known.value;
-  const value = vault.open(sealed, context).toString();
-  opened.set(context, { sealed, value });
-  return value;
 }
 
 interface ConnectionRow {
@@ -178,53 +180,14 @@ interface ConnectionRow {
   test_mode: boolean;
   base_url: string | null;
   amount_rule: AmountRule;
+  tenant_version: number;
+  tenant_slug: string;
+  drill_id: string | null;
+  drill_ends_at: Date | null;
   /** Null where the gateway has no credentials yet. */
   name: string | null;
   version: number | null;
   sealed: Buffer | null;
-}
-
-async function writeCredential(
-  author: Author,
-  vault: Vault,
-  tx: Transaction,
-  tenantId: string,
-  of: { owner: string; name: string; value: string },
-): Promise<object> {
-  const { owner, name, value } = of;
-  const { version } = await tx.one<{ version: number }>(
-    'select coalesce(max(version), 0) + 1 as version from credentials where tenant_id = current_tenant() and owner = $1 and name = $2',
-    [owner, name],
-  );
-  const lastFour = value.length >= SHOWN_FROM_CHARACTERS ? lastFourOf(value) : null;
-  await tx.query(
-    `insert into credentials (tenant_id, id, owner, name, version, sealed, master_key_version, last_four, created_at)
-     values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8)`,
-    [
-      author.newId(),
-      owner,
-      name,
-      version,
-      vault.seal(value, contextOf(tenantId, owner, name, version)),
-      vault.masterKeyVersion,
-      lastFour,
-      author.clock.now(),
-    ],
-  );
-  return { name, version, lastFour };
-}
-
-// By whole characters: half of one is no text.
-function lastFourOf(value: string): string {
-  return [...value.slice(-8)].slice(-4).join('').toWellFormed();
-}
-
-function ownerOf(gateway: PaymentGateway): string {
-  return `gateway:${gateway}`;
-}
-
-function contextOf(tenantId: string, owner: string, name: string, version: number): string {
-  return `credential|${tenantId}|${owner}|${name}|${version}`;
 }
 
 function checkCredentials(
@@ -235,17 +198,17 @@ function checkCredentials(
   if (given.some((name) => !names.includes(name)))
     throw invalidInput(`The credentials of this gateway are: ${names.join(', ')}.`, ['input', 'credentials']);
   if (new Set(given).size < given.length) throw invalidInput('A credential is named twice.', ['input', 'credentials']);
-  if (credentials.some(({ value }) => value === '' || value.length > VALUE_CHARACTERS_MAX)) {
-    throw invalidInput(`A credential has from 1 to ${VALUE_CHARACTERS_MAX} characters.`, ['input', 'credentials']);
-  }
+  for (const { value } of credentials) checkCredentialValue(value, ['input', 'credentials']);
 }
 
 const UPSERT = `insert into payment_gateway_configs (tenant_id, gateway, enabled, test_mode, amount_rule, updated_at)
   values (current_tenant(), $1, $2, $3, $4, $5)
   on conflict (tenant_id, gateway) do update set enabled = excluded.enabled, test_mode = excluded.test_mode,
     amount_rule = excluded.amount_rule, updated_at = excluded.updated_at`;
-const CONNECT = `select g.enabled, g.test_mode, g.base_url, g.amount_rule, c.name, c.version, c.sealed
-  from payment_gateway_configs g
+const CONNECT = `select g.enabled, g.test_mode, g.base_url, g.amount_rule, t.version as tenant_version, t.slug as tenant_slug,
+    d.id as drill_id, d.ends_at as drill_ends_at, c.name, c.version, c.sealed
+  from payment_gateway_configs g join tenants t on t.id = g.tenant_id
+  left join fault_drills d on d.tenant_id = g.tenant_id and d.integration = $3 and d.ended_at is null and d.ends_at > $4
   left join lateral (select distinct on (k.name) k.name, k.version, k.sealed from credentials k
     where k.tenant_id = g.tenant_id and k.owner = $2 order by k.name, k.version desc) c on true
   where g.tenant_id = current_tenant() and g.gateway = $1::payment_gateway`;

@@ -20,12 +20,12 @@ export async function openInquiry(
   return id;
 }
 
-/** Opens one unless one is open already, and makes operations that wait for it say so: for a lease that ended without an outcome. */
+/** Opens one unless one is open already, and makes operations that wait for it say so: for a lease that ended without an outcome. @returns its id */
 export async function ensureInquiry(
   app: Changing,
   tx: Transaction,
   about: { aboutType: string; aboutId: string; reason: string },
-): Promise<void> {
+): Promise<string> {
   const [open] = await tx.query<{ id: string }>(
     "select id from inquiries where tenant_id = current_tenant() and about_type = $1 and about_id = $2 and resolution = 'OPEN'",
     [about.aboutType, about.aboutId],
@@ -37,4 +37,5 @@ export async function ensureInquiry(
      where tenant_id = current_tenant() and result_type = $1 and result_id = $2 and status = 'IN_FLIGHT' and lease_until < $4`,
     [about.aboutType, about.aboutId, inquiryId, app.clock.now()],
   );
+  return inquiryId;
 }

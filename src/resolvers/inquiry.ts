@@ -1,17 +1,22 @@
-import type { App } from '../context.ts';
 import type { Scope, Transaction } from '../db.ts';
 import { orderPaymentStatus } from '../domain/payment-state.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { InquiryModel } from '../generated/prisma/models.ts';
 import { INQUIRY_COLUMNS } from '../loaders.ts';
+import { changeBooking, lockBooking } from './booking-change.ts';
 import { LOOK_UP_AFTER_MS } from './inquiry-open.ts';
 import { lockOrder } from './order-lock.ts';
 import { lockPayment, paymentsOf, type Changing } from './payment-change.ts';
 import { endStalePayment } from './payment-end.ts';
 import { pollPayment, type Polling } from './payment-poll.ts';
+import { lookUpBooking, type Known, type Stepping } from './booking-step.ts';
 import { pollRefund } from './refund-poll.ts';
 
+/** What looking up anything needs. */
+export type Inquiring = Polling & Stepping;
+
 /** One look-up of an open inquiry: asks, and closes it or says when to ask again. Safe to run twice. */
-export async function lookUpInquiry(app: Polling & Pick<App, 'log'>, scope: Scope, id: string): Promise<void> {
+export async function lookUpInquiry(app: Inquiring, scope: Scope, id: string): Promise<void> {
   const inquiry = await app.db.read(scope, (tx) => readInquiry(tx, id));
   if (!inquiry || inquiry.resolution !== 'OPEN') return;
   const known = await ask(app, scope, inquiry);
@@ -28,10 +33,9 @@ export async function lookUpInquiry(app: Polling & Pick<App, 'log'>, scope: Scop
   app.journal.wake();
 }
 
-type Known = 'DONE' | 'NOT_DONE' | 'UNKNOWN';
-
-async function ask(app: Polling, scope: Scope, { aboutType, aboutId }: InquiryModel): Promise<Known> {
+async function ask(app: Inquiring, scope: Scope, { aboutType, aboutId }: InquiryModel): Promise<Known> {
   if (aboutType === 'Refund') return askAboutRefund(app, scope, aboutId);
+  if (aboutType === 'Booking') return lookUpBooking(app, scope, aboutId);
   const known = await pollPayment(app, scope, aboutId);
   return known === 'PAID' ? 'DONE' : known === 'NOT_PAID' ? 'NOT_DONE' : 'UNKNOWN';
 }
@@ -67,6 +71,11 @@ function readInquiry(tx: Transaction, id: string): Promise<InquiryModel | undefi
 // Nobody ever got this payment's address, so nobody can have paid it: the order may be paid anew. Should money come all the same, its
 // webhook names our payment and is settled or held for review.
 async function giveUp(app: Polling, tx: Transaction, inquiry: InquiryModel): Promise<void> {
+  if (inquiry.aboutType === 'Booking') {
+    const locked = await lockBooking(tx, inquiry.aboutId);
+    if (locked) changeBooking(app, tx, locked.booking, { syncStatus: 'NEEDS_ATTENTION' });
+    return close(app, tx, inquiry, 'HANDED_TO_PERSON', 'the provider gives no answer');
+  }
   if (inquiry.aboutType !== 'Payment')
     return close(app, tx, inquiry, 'HANDED_TO_PERSON', 'the gateway gives no answer');
   const { orderId } = await tx.one<{ orderId: string }>(
@@ -86,6 +95,12 @@ async function giveUp(app: Polling, tx: Transaction, inquiry: InquiryModel): Pro
   return close(app, tx, inquiry, 'HANDED_TO_PERSON', 'the gateway gives no answer');
 }
 
+const NOT_DONE: Readonly<Record<string, { code: ErrorCode; message: string }>> = {
+  Refund: { code: 'GATEWAY_REJECTED', message: 'The refund was not carried out. Please try again.' },
+  Payment: { code: 'GATEWAY_UNAVAILABLE', message: 'The payment was not started. Please try again.' },
+  Booking: { code: 'PROVIDER_UNAVAILABLE', message: 'This was not done at the provider. Please try again.' },
+};
+
 async function close(
   app: Changing,
   tx: Transaction,
@@ -100,14 +115,7 @@ async function close(
     [inquiry.id, resolution, note, now],
   );
   if (resolution === 'HANDED_TO_PERSON') return;
-  const errors =
-    resolution === 'DONE'
-      ? []
-      : [
-          inquiry.aboutType === 'Refund'
-            ? { code: 'GATEWAY_REJECTED', message: 'The refund was not carried out. Please try again.' }
-            : { code: 'GATEWAY_UNAVAILABLE', message: 'The payment was not started. Please try again.' },
-        ];
+  const errors = resolution === 'DONE' ? [] : [NOT_DONE[inquiry.aboutType] ?? NOT_DONE['Payment']];
   await tx.query(
     `update operations set status = $2, user_errors = $3, finished_at = $4
      where tenant_id = current_tenant() and inquiry_id = $1 and status = 'UNKNOWN'`,

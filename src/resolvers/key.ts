@@ -103,7 +103,8 @@ interface NewKey {
   readonly expiresAt: Date | null;
 }
 
-async function insertKey(author: Author, vault: Vault, tx: Transaction, made: NewKey): Promise<Done> {
+/** The same for commands, in a transaction of the tenant's. @throws INVALID_STATE */
+export async function insertKey(author: Author, vault: Vault, tx: Transaction, made: NewKey): Promise<Done> {
   const { key, kind, mode, scopes, expiresAt } = made;
   const { live } = await tx.one<{ live: bigint }>(
     'select count(*) as live from api_keys where tenant_id = current_tenant() and revoked_at is null',
@@ -153,7 +154,7 @@ async function revoke(ctx: Context, tx: Transaction, id: string): Promise<Done> 
   return { type: 'ApiKey', id };
 }
 
-function checkScopes(scopes: readonly string[]): string[] {
+export function checkScopes(scopes: readonly string[]): string[] {
   const unknown = scopes.find((scope) => !KEY_SCOPES.some((known) => known === scope));
   if (unknown !== undefined)
     throw invalidInput(`The scopes are: ${KEY_SCOPES.join(', ')}. None at all makes a publishable key.`, [

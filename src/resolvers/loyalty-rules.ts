@@ -1,7 +1,7 @@
 import { authorize } from '../access.ts';
 import { columns } from '../columns.ts';
 import type { Context } from '../context.ts';
-import type { Transaction } from '../db.ts';
+import type { Statements, Transaction } from '../db.ts';
 import { checkedRules, rulesUnset, type LoyaltyRules } from '../domain/loyalty.ts';
 import { formatAmount, isCurrency, parseAmount } from '../domain/money.ts';
 import { invalidInput } from '../errors.ts';
@@ -33,8 +33,11 @@ export interface UpdateLoyaltyRulesInput {
 const RULES_COLUMNS = columns('LoyaltyRules', 'l', ['tenantId']);
 
 /** The rules of the tenant worked in; undefined where it has set none. */
-export function readRules(tx: Transaction): Promise<LoyaltyRules | undefined> {
-  return tx.maybeOne<LoyaltyRules>(`select ${RULES_COLUMNS} from loyalty_rules l where l.tenant_id = current_tenant()`);
+export async function readRules(statements: Statements): Promise<LoyaltyRules | undefined> {
+  const [rules] = await statements.query<LoyaltyRules>(
+    `select ${RULES_COLUMNS} from loyalty_rules l where l.tenant_id = current_tenant()`,
+  );
+  return rules;
 }
 
 interface TenantWithRules {

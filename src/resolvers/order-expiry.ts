@@ -1,10 +1,12 @@
 import type { Scope } from '../db.ts';
 import { appendEvent } from '../events.ts';
 import type { PaymentModel } from '../generated/prisma/models.ts';
+import { wakeBookings } from './booking-change.ts';
 import { lockOrder } from './order-lock.ts';
 import { paymentsOf } from './payment-change.ts';
 import { cancelPendingPayments } from './payment-end.ts';
 import { pollPayment, type Polling } from './payment-poll.ts';
+import { returnStockOnExpiry } from './stock.ts';
 
 /**
  * Ends an order whose time is over. The gateway is asked about every pending payment first, so that money that is there already is
@@ -19,9 +21,12 @@ export async function expireOrder(app: Polling, scope: Scope, orderId: string): 
     if (order.status !== 'ISSUED' || order.expiresAt === null || order.expiresAt > now) return;
     const paymentStatus = await cancelPendingPayments(app, tx, order);
     await tx.query(
-      `update orders set status = 'EXPIRED', payment_status = $2, version = version + 1 where tenant_id = current_tenant() and id = $1`,
-      [order.id, paymentStatus],
+      `update orders set status = 'EXPIRED', payment_status = $2, closed_at = $3, version = version + 1
+       where tenant_id = current_tenant() and id = $1`,
+      [order.id, paymentStatus, now],
     );
+    await wakeBookings(app, tx, order, 'ENDED');
+    await returnStockOnExpiry(app, tx, order.id);
     appendEvent(tx, {
       id: app.newId(),
       type: 'order.status',

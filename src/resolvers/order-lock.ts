@@ -18,7 +18,10 @@ export async function lockOrder(
 }
 
 /** The next number of a gapless sequence: a roll-back gives it back, because the counter is locked until commit (COM-4). */
-export async function nextNumber(tx: Transaction, kind: 'ORDER' | 'INVOICE' | 'CREDIT_NOTE'): Promise<bigint> {
+export async function nextNumber(
+  tx: Transaction,
+  kind: 'ORDER' | 'INVOICE' | 'CREDIT_NOTE' | 'BOOKING' | 'PACKAGE',
+): Promise<bigint> {
   const { last } = await tx.one<{ last: bigint }>(
     `insert into number_counters as c (tenant_id, kind, last) values (current_tenant(), $1, 1)
      on conflict (tenant_id, kind) do update set last = c.last + 1 returning last`,

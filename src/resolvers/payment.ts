@@ -16,11 +16,12 @@ import { orShort } from '../ledger.ts';
 import { openInquiry } from './inquiry-open.ts';
 import { payPagePlace } from './pay-page.ts';
 import { initiationOf } from './payment-initiation.ts';
+import { retakeProducts } from './order-items.ts';
 import { lockOrder } from './order-lock.ts';
 import { lockPayment, paymentMoved, paymentsOf } from './payment-change.ts';
 import { endStalePayment } from './payment-end.ts';
 import { refusalOf } from './payment-refusal.ts';
-import { settle } from './settlement.ts';
+import { lockBoth, settle } from './settlement.ts';
 import { insertShare } from './wallet-share.ts';
 import { payWhollyByWallet, requireSameShare, walletCovers, WALLET_METHOD, wantedShare } from './wallet-pay.ts';
 
@@ -356,6 +357,7 @@ export async function resolvePaymentReview(
   return runOperation(ctx, 'resolvePaymentReview', { ...input }, (operation) =>
     operation.once(async (tx) => {
       const amountRule = await amountRuleOf(tx, paymentId);
+      if (input.decision === 'ACCEPT') await requireNotOver(tx, paymentId);
       await orShort(() =>
         settle(tx, ctx.app, {
           paymentId,
@@ -369,6 +371,20 @@ export async function resolvePaymentReview(
       return { type: 'Payment', id: paymentId };
     }),
   );
+}
+
+// Money that came after its booking ended would be kept for nothing; an order that is honoured late takes its goods anew.
+async function requireNotOver(tx: Transaction, paymentId: string): Promise<void> {
+  const { order } = await lockBoth(tx, paymentId);
+  const { over } = await tx.one<{ over: boolean }>(
+    `select coalesce(bool_and(b.phase in ('RELEASING', 'ENDED') or b.phase is null and b.status in ('CANCELLED', 'FAILED')), false) as over
+     from bookings b where b.tenant_id = current_tenant() and b.order_id = $1 and (b.phase is not null or b.kind = 'APPOINTMENT')`,
+    [order.id],
+  );
+  const isPaid = order.status === 'PAID' || order.status === 'PARTIALLY_REFUNDED' || order.status === 'REFUNDED';
+  if (over && !isPaid)
+    throw new AppError('INVALID_STATE', 'The booking that this would pay for has ended. Give the money back.');
+  if (order.status === 'EXPIRED') await retakeProducts(tx, order.id);
 }
 
 /** Whose the excess is: the tenant's setting for the gateway the money came through. */

@@ -6,6 +6,7 @@ import { pointsRedeemedPosting, redemptionPosting } from '../domain/loyalty-post
 import { rulesFor, worthOf } from '../domain/loyalty.ts';
 import { pointsIn, spend } from '../domain/points-lots.ts';
 import { AppError, invalidInput } from '../errors.ts';
+import { requireFeature } from '../features.ts';
 import { postLedger } from '../ledger.ts';
 import { runOperation, type Done } from '../operations.ts';
 import { customerOf } from './customer.ts';
@@ -26,13 +27,14 @@ export interface RedeemPointsInput {
 export async function redeemPoints(ctx: Context, input: RedeemPointsInput): Promise<Done> {
   authorize(ctx, 'points.redeem');
   if (input.points <= 0) throw invalidInput('Redeem one point at least.', ['input', 'points']);
-  return runOperation(ctx, 'redeemPoints', { ...input }, (operation) =>
-    operation.once(async (tx) => {
+  return runOperation(ctx, 'redeemPoints', { ...input }, async (operation) => {
+    await requireFeature(ctx, 'rewards');
+    return operation.once(async (tx) => {
       const customerId = await customerOf(tx, ctx.actor, input.customerId ?? null);
       await redeem(ctx, tx, customerId, BigInt(input.points));
       return { type: 'User', id: customerId };
-    }),
-  );
+    });
+  });
 }
 
 async function redeem(ctx: Context, tx: Transaction, customerId: string, points: bigint): Promise<void> {

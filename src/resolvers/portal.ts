@@ -2,9 +2,10 @@ import { authorize } from '../access.ts';
 import { PLATFORM_TENANT_ID } from '../auth/platform.ts';
 import type { Context } from '../context.ts';
 import type { Transaction } from '../db.ts';
+import { readOrigin } from '../domain/origin.ts';
 import { AppError, invalidInput } from '../errors.ts';
 import { runOperation, type Done } from '../operations.ts';
-import { announceChange, authorOf, checkTenantId, recordChange } from './configuration.ts';
+import { announceChange, authorOf, checkTenantId, recordChange, type Author } from './configuration.ts';
 
 export interface UpdatePortalInput {
   readonly idempotencyKey?: string | null | undefined;
@@ -12,6 +13,7 @@ export interface UpdatePortalInput {
   readonly corsOrigins?: readonly string[] | null | undefined;
   readonly rateLimitPerMinute?: number | null | undefined;
   readonly active?: boolean | null | undefined;
+  readonly returnStockOnExpiry?: boolean | null | undefined;
 }
 
 const ORIGINS_MAX = 100;
@@ -40,39 +42,51 @@ export async function updatePortalConfig(ctx: Context, input: UpdatePortalInput)
   if (input.active === false && ctx.scope.tenantId === PLATFORM_TENANT_ID)
     throw new AppError('INVALID_STATE', 'The platform itself stays open.');
   const done = await runOperation(ctx, 'updatePortalConfig', { ...input }, (operation) =>
-    operation.once((tx) => changePortal(ctx, tx, { origins, limit, active: input.active ?? null })),
+    operation.once((tx) =>
+      writePortal(authorOf(ctx), tx, {
+        corsOrigins: origins,
+        rateLimitPerMinute: limit,
+        active: input.active,
+        returnStockOnExpiry: input.returnStockOnExpiry,
+      }),
+    ),
   );
   announceChange(ctx, 'tenant.changed', ctx.scope.tenantId);
   return done;
 }
 
-interface PortalRow {
-  corsOrigins: string[];
-  rateLimitPerMinute: number;
-  active: boolean;
+export interface PortalRow {
+  readonly corsOrigins: readonly string[];
+  readonly rateLimitPerMinute: number;
+  readonly active: boolean;
+  readonly returnStockOnExpiry: boolean;
 }
 
-async function changePortal(
-  ctx: Context,
+export const PORTAL = `select cors_origins as "corsOrigins", rate_limit_per_minute as "rateLimitPerMinute", active,
+  return_stock_on_expiry as "returnStockOnExpiry" from portal_configs where tenant_id = current_tenant()`;
+
+/** The same for commands, in a transaction of the tenant's. @param wanted what is left out, or null, stays; origins as browsers send them */
+export async function writePortal(
+  author: Author,
   tx: Transaction,
-  wanted: { origins: string[] | null; limit: number | null; active: boolean | null },
+  wanted: { readonly [Name in keyof PortalRow]?: PortalRow[Name] | null | undefined },
 ): Promise<Done> {
-  const before = await tx.one<PortalRow>(
-    'select cors_origins as "corsOrigins", rate_limit_per_minute as "rateLimitPerMinute", active from portal_configs where tenant_id = current_tenant() for update',
-  );
+  const before = await tx.one<PortalRow>(`${PORTAL} for update`);
   const after: PortalRow = {
-    corsOrigins: wanted.origins ?? before.corsOrigins,
-    rateLimitPerMinute: wanted.limit ?? before.rateLimitPerMinute,
+    corsOrigins: wanted.corsOrigins ?? before.corsOrigins,
+    rateLimitPerMinute: wanted.rateLimitPerMinute ?? before.rateLimitPerMinute,
     active: wanted.active ?? before.active,
+    returnStockOnExpiry: wanted.returnStockOnExpiry ?? before.returnStockOnExpiry,
   };
   await tx.query(
-    'update portal_configs set cors_origins = $1, rate_limit_per_minute = $2, active = $3 where tenant_id = current_tenant()',
-    [after.corsOrigins, after.rateLimitPerMinute, after.active],
+    `update portal_configs set cors_origins = $1, rate_limit_per_minute = $2, active = $3, return_stock_on_expiry = $4
+     where tenant_id = current_tenant()`,
+    [after.corsOrigins, after.rateLimitPerMinute, after.active, after.returnStockOnExpiry],
   );
   const { id, version } = await tx.one<{ id: string; version: number }>(
     'update tenants set version = version + 1 where id = current_tenant() returning id, version',
   );
-  await recordChange(authorOf(ctx), tx, {
+  await recordChange(author, tx, {
     type: 'tenant.changed',
     aggregateType: 'Tenant',
     aggregateId: id,
@@ -84,27 +98,7 @@ async function changePortal(
   return { type: 'Tenant', id };
 }
 
-// Browsers send an origin and nothing behind it: one with a path would never match.
 function readOrigins(origins: readonly string[]): string[] {
   if (origins.length > ORIGINS_MAX) throw invalidInput(`At most ${ORIGINS_MAX} origins.`, ['input', 'corsOrigins']);
-  return [...new Set(origins.map(readOrigin))];
-}
-
-function readOrigin(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (
-    !url ||
-    !/^https?:$/.test(url.protocol) ||
-    url.pathname !== '/' ||
-    url.search ||
-    url.hash ||
-    url.username ||
-    url.password
-  ) {
-    throw invalidInput('An origin is a scheme, a host and a port, such as https://shop.example.com', [
-      'input',
-      'corsOrigins',
-    ]);
-  }
-  return url.origin;
+  return [...new Set(origins.map((origin) => readOrigin(origin, ['input', 'corsOrigins'])))];
 }

@@ -7,6 +7,7 @@ import { orderPaymentStatus } from '../domain/payment-state.ts';
 import { appendEvent } from '../events.ts';
 import type { OrderModel, PaymentModel, RefundModel } from '../generated/prisma/models.ts';
 import { postLedger } from '../ledger.ts';
+import { wakePackage } from './booking-change.ts';
 import { issueCreditNote } from './credit-note.ts';
 import { takeBackEarned } from './loyalty-takeback.ts';
 import { lockOrder } from './order-lock.ts';
@@ -85,6 +86,7 @@ export async function settleRefund(
       ? await takeBackEarned(tx, app, { order, refundId, refundedMinor: decision.orderRefundedMinor })
       : [];
   await postLedger(tx, app, payment.customerId, { postings: [posting, ...takenBack], ends });
+  wakePackage(app, tx, order);
   return true;
 }
 
@@ -175,6 +177,7 @@ export async function rejectRefund(tx: Transaction, app: Changing, refundId: str
     `update refunds set status = 'REJECTED', completed_at = $2, next_poll_at = null, failure_reason = $3 where tenant_id = current_tenant() and id = $1`,
     [refundId, app.clock.now(), reason.slice(0, 500)],
   );
+  wakePackage(app, tx, locked.order);
   if (locked.order.type !== 'TOP_UP') return;
   await postLedger(tx, app, locked.payment.customerId, {
     postings: [],

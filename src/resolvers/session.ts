@@ -52,7 +52,7 @@ export async function register(ctx: Context, input: RegisterInput): Promise<Done
   await createUser(ctx.app, tenantId, person, async (tx, user) => {
     opened = await openSession(ctx.app, tx, user);
   });
-  return show(ctx, tenantId, opened!);
+  return showSession(ctx, tenantId, opened!);
 }
 
 /**
@@ -68,7 +68,7 @@ export async function login(ctx: Context, input: LoginInput): Promise<Done> {
     tryLogin(ctx.app, scope, email, input.password),
   );
   if (!opened) throw new AppError('INVALID_CREDENTIALS', 'The email address or the password is wrong.');
-  return show(ctx, scope.tenantId, opened);
+  return showSession(ctx, scope.tenantId, opened);
 }
 
 /** Trades a refresh token for the next pair. @throws INVALID_CREDENTIALS, TOKEN_REUSED (the session is over then) */
@@ -86,7 +86,7 @@ export async function refreshSession(ctx: Context, input: RefreshInput): Promise
   }
   if (rotation.kind === 'ENDED')
     throw new AppError('INVALID_CREDENTIALS', 'This refresh token is not valid any more. Please sign in again.');
-  return show(ctx, scope.tenantId, rotation.session);
+  return showSession(ctx, scope.tenantId, rotation.session);
 }
 
 /** Ends the session of a refresh token. An unknown token gets the same answer: there is no such session afterwards either way. */
@@ -99,12 +99,13 @@ export async function logout(ctx: Context, input: RefreshInput): Promise<Done> {
 }
 
 // Whoever works in another tenant by X-Tenant still signs in and out at home.
-function realmOf(ctx: Context): Scope {
+export function realmOf(ctx: Context): Scope {
   const tenantId = 'homeTenantId' in ctx.actor ? ctx.actor.homeTenantId : ctx.scope.tenantId;
   return { tenantId, customerId: null };
 }
 
-async function show(ctx: Context, tenantId: string, opened: OpenSession): Promise<Done> {
+/** A session that was just opened, as it is shown this once. */
+export async function showSession(ctx: Context, tenantId: string, opened: OpenSession): Promise<Done> {
   const { sessionId, user, refreshToken } = opened;
   const { token, expiresAt } = await ctx.app.auth.issueAccessToken({ userId: user.id, sessionId, tenantId });
   const session: ShownSession = { accessToken: token, refreshToken, expiresAt, user };

@@ -21,9 +21,9 @@ import { appendEvent } from '../events.ts';
 import type { OrderModel, PaymentModel } from '../generated/prisma/models.ts';
 import { postLedger, postLedgerLater, type HoldEnd, type Posting } from '../ledger.ts';
 import { ORDER_COLUMNS, PAYMENT_COLUMNS } from '../loaders.ts';
-import { issueInvoice } from './invoice.ts';
+import { wakeBookings } from './booking-change.ts';
+import { issueInvoiceOf, readSaleOfPayment, type Sale } from './invoice.ts';
 import { earn } from './loyalty-earn.ts';
-import { readRules } from './loyalty-rules.ts';
 import { paymentMoved } from './payment-change.ts';
 import { afterGivingUp } from './payment-end.ts';
 import { captureShare, releaseShares, shareAvailable } from './wallet-share.ts';
@@ -45,10 +45,18 @@ export interface PaymentNews {
  * pure reducer, and writes payment, order, ledger, invoice and events in one transaction.
  */
 export async function settle(tx: Transaction, app: Settling, news: PaymentNews): Promise<PaymentDecision> {
-  const locked = await lockBoth(tx, news.paymentId);
+  const locking = lockBoth(tx, news.paymentId);
+  // In the message of the locks and behind them, where an invoice will probably be made: a round trip less.
+  const sale = isPaid(news) ? readSaleOfPayment(tx, news.paymentId) : null;
+  sale?.catch(() => undefined);
+  const locked = await locking;
   const decision = await decide(tx, locked, news);
-  await carryOut(tx, app, { ...locked, decision, news });
+  await carryOut(tx, app, { ...locked, decision, news, sale: await sale });
   return decision;
+}
+
+function isPaid({ fact }: PaymentNews): boolean {
+  return fact !== null && 'status' in fact && fact.status === 'PAID';
 }
 
 export interface Locked {
@@ -112,6 +120,8 @@ async function decidedPayment(tx: Transaction, { payment, share }: Locked) {
 interface Change extends Locked {
   readonly decision: PaymentDecision;
   readonly news: PaymentNews;
+  /** Null: not read yet. */
+  readonly sale: Sale | null;
 }
 
 /** Writes a decision, taken under the locks of order and payment. */
@@ -130,20 +140,26 @@ export async function carryOut(tx: Transaction, app: Settling, change: Change): 
     const shares = endShares(tx, app, change);
     ends = shares.ends;
     writeOrder(tx, app, change, shares.statuses);
+    if (isPaidNow(change)) await wakeBookings(app, tx, order, 'PAID');
   }
   if (decision.refundMinor > 0n) requestRefund(tx, app, change);
-  // In one message. Number counters before customers and ledger accounts: the global lock order. A top-up is no sale: no invoice, nothing earned.
-  const sold = order.type !== 'TOP_UP';
-  const [rules] = await Promise.all([
-    sold && isPaidNow(change) ? readRules(tx) : undefined,
-    sold && decision.effects.issueInvoice ? issueInvoice(tx, app, order.id) : undefined,
-  ]);
-  const paidMinor = order.paidMinor + decision.settleMinor + decision.walletMinor;
-  const earned = rules ? await earn(tx, app, { order, paidMinor, rules }) : [];
+  const earned = await sell(tx, app, change);
   const work = { postings: [...postingsOf(change), ...earned], ends };
   const takes = payment.gateway === 'WALLET' || decision.walletMinor > 0n;
   if (takes) await postLedger(tx, app, payment.customerId, work);
   else postLedgerLater(tx, app, payment.customerId, work);
+}
+
+/** The invoice, and what the order earns. A top-up is no sale: neither. Number counters before customers and ledger accounts: the global lock order. */
+async function sell(tx: Transaction, app: Settling, change: Change): Promise<readonly Posting[]> {
+  const { order, payment, decision } = change;
+  const paidNow = isPaidNow(change);
+  const { issueInvoice } = decision.effects;
+  if (order.type === 'TOP_UP' || !(paidNow || issueInvoice)) return [];
+  const sale = change.sale ?? (await readSaleOfPayment(tx, payment.id));
+  const paidMinor = order.paidMinor + decision.settleMinor + decision.walletMinor;
+  if (issueInvoice) issueInvoiceOf(tx, app, { ...order, paidMinor }, sale);
+  return paidNow && sale.rules ? earn(tx, app, { order, paidMinor, rules: sale.rules }) : [];
 }
 
 function isPaidNow({ order, decision }: Pick<Change, 'order' | 'decision'>): boolean {

@@ -2,6 +2,7 @@ import { authorize } from '../access.ts';
 import type { Context } from '../context.ts';
 import type { LedgerAccountKind } from '../domain/ledger.ts';
 import { POINTS_UNIT } from '../domain/ledger.ts';
+import { requireFeature } from '../features.ts';
 import { accountKey, statementKey, type AccountShown, type LedgerEntryRow } from '../ledger-reads.ts';
 import { sequencePageArgs, type Connection, type PageArguments } from '../paging.ts';
 
@@ -42,8 +43,19 @@ export async function pointsExpiringSoon(ctx: Context, { customerId }: Holding):
   return Number(await ctx.loaders.pointsExpiring.load(`${customerId} ${until.toISOString()}`));
 }
 
-/** Points are counted in a unit of their own, whatever the tenant's currency. */
-export function pointsOf(ctx: Context, user: { readonly id: string }): Holding {
+/** Points are counted in a unit of their own, whatever the tenant's currency. @throws FEATURE_DISABLED, FORBIDDEN */
+export function pointsOf(ctx: Context, user: { readonly id: string }): Promise<Holding> {
   authorize(ctx, 'payment.read');
-  return holdingOf(ctx, user, POINTS_UNIT);
+  return rewardsOf(ctx, user, POINTS_UNIT);
+}
+
+/** Points or cashback: the wallet's money stays the customer's to see, whatever the tenant offers. @throws FEATURE_DISABLED, FORBIDDEN */
+export async function rewardsOf(
+  ctx: Context,
+  user: { readonly id: string },
+  currencyCode: string | null,
+): Promise<Holding> {
+  authorize(ctx, 'payment.read');
+  await requireFeature(ctx, 'rewards');
+  return holdingOf(ctx, user, currencyCode);
 }

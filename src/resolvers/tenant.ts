@@ -1,4 +1,4 @@
-import { actorName, authorize } from '../access.ts';
+import { authorize } from '../access.ts';
 import { appendAudit } from '../audit.ts';
 import { PLATFORM_TENANT_ID } from '../auth/platform.ts';
 import { columns } from '../columns.ts';
@@ -23,7 +23,7 @@ import {
   type PageArguments,
 } from '../paging.ts';
 import { prismaOver } from '../prisma.ts';
-import { announceChange, authorOf, checkTenantId, recordChange } from './configuration.ts';
+import { announceChange, authorOf, checkTenantId, recordChange, type Author } from './configuration.ts';
 import { checkLogo, keepLogo, mentionLogo } from './logo.ts';
 
 /** What invoices say of the seller. */
@@ -115,7 +115,7 @@ export async function createTenant(ctx: Context, input: CreateTenantInput): Prom
   checkFields(input);
   try {
     return await runOperation(ctx, 'createTenant', { ...input }, (operation) =>
-      operation.once((tx) => insertTenant(ctx, tx, input)),
+      operation.once((tx) => insertTenant(authorOf(ctx), tx, input)),
     );
   } catch (error) {
     if (pgCode(error) === '23505')
@@ -137,15 +137,17 @@ export async function updateTenant(ctx: Context, input: UpdateTenantInput): Prom
   if (input.active === false && tenantId === PLATFORM_TENANT_ID)
     throw new AppError('INVALID_STATE', 'The platform itself stays active.');
   const done = await runOperation(ctx, 'updateTenant', { ...input }, (operation) =>
-    operation.once((tx) => changeTenant(ctx, tx, input, logo)),
+    operation.once((tx) => changeTenant(authorOf(ctx), tx, input, logo)),
   );
   announceChange(ctx, 'tenant.changed', tenantId);
   return done;
 }
 
-async function insertTenant(ctx: Context, tx: Transaction, input: CreateTenantInput): Promise<Done> {
-  const id = ctx.app.newId();
-  const occurredAt = ctx.app.clock.now();
+/** The same for commands, in a transaction of the platform's. @throws INVALID_INPUT */
+export async function insertTenant(author: Author, tx: Transaction, input: CreateTenantInput): Promise<Done> {
+  checkFields(input);
+  const id = author.newId();
+  const occurredAt = author.clock.now();
   const after = {
     slug: input.slug,
     name: input.name,
@@ -162,7 +164,7 @@ async function insertTenant(ctx: Context, tx: Transaction, input: CreateTenantIn
   await tx.query(INSERT, [id, ...changeableValues(after), after.slug, occurredAt]);
   // The life of tenants is told in the platform's stream.
   appendEvent(tx, {
-    id: ctx.app.newId(),
+    id: author.newId(),
     type: 'tenant.changed',
     aggregateType: 'Tenant',
     aggregateId: id,
@@ -171,8 +173,8 @@ async function insertTenant(ctx: Context, tx: Transaction, input: CreateTenantIn
     occurredAt,
   });
   await appendAudit(tx, {
-    id: ctx.app.newId(),
-    actor: actorName(ctx.actor),
+    id: author.newId(),
+    actor: author.name,
     action: 'tenant.create',
     target: `Tenant:${id}`,
     before: null,
@@ -182,18 +184,19 @@ async function insertTenant(ctx: Context, tx: Transaction, input: CreateTenantIn
   return { type: 'Tenant', id };
 }
 
-/** @param logo the new one; null takes it away, undefined leaves it */
-async function changeTenant(
-  ctx: Context,
+/** The same for commands, in a transaction of the tenant's. @param logo the new one; null takes it away, undefined leaves it */
+export async function changeTenant(
+  author: Author,
   tx: Transaction,
   input: UpdateTenantInput,
   logo: Logo | null | undefined,
 ): Promise<Done> {
+  checkFields(input);
   const row = await tx.one<TenantRow>(
     `select ${TENANT_COLUMNS} from tenants t where t.id = current_tenant() for update`,
   );
   const { id, slug: _slug, version, createdAt: _createdAt, logoSha256, ...before } = row;
-  if (logo) await keepLogo(tx, logo, ctx.app.clock);
+  if (logo) await keepLogo(tx, logo, author.clock);
   const nextLogo = logo === undefined ? logoSha256 : (logo?.sha256 ?? null);
   const after = {
     name: input.name ?? before.name,
@@ -209,7 +212,7 @@ async function changeTenant(
     legal: mergeGiven(before.legal as object, input.legal),
   };
   await tx.query(UPDATE, [id, ...changeableValues(after), nextLogo]);
-  await recordChange(authorOf(ctx), tx, {
+  await recordChange(author, tx, {
     type: 'tenant.changed',
     aggregateType: 'Tenant',
     aggregateId: id,

@@ -2,8 +2,9 @@ import type { Transaction } from '../db.ts';
 import { requireTopUp, rulesFor } from '../domain/loyalty.ts';
 import { parseAmount } from '../domain/money.ts';
 import { invalidInput } from '../errors.ts';
-import type { CreateOrderInput, OrderItemInput } from './order.ts';
 import { readRules } from './loyalty-rules.ts';
+import type { CreateOrderInput } from './order.ts';
+import type { OrderItemInput } from './order-items.ts';
 
 /** What stands on the order where its maker says nothing. */
 const DESCRIPTION = [
@@ -29,6 +30,7 @@ export async function topUpOf(tx: Transaction, input: CreateOrderInput): Promise
   const [item, ...others] = input.items;
   const at = (name: string) => ['input', 'items', '0', name];
   if (!item || others.length > 0) throw invalidInput('A top-up has one item.', ['input', 'items']);
+  if (item.productId) throw invalidInput('A top-up is money, not a product.', at('productId'));
   if (item.quantity !== 1) throw invalidInput('A top-up is one.', at('quantity'));
   if (item.taxRate !== null && item.taxRate !== undefined)
     throw invalidInput('A top-up is no sale and has no tax.', at('taxRate'));

@@ -19,16 +19,8 @@ import {
   type Paged,
 } from '../paging.ts';
 import { askBack, type AskedBack, type FoundPayment } from '../webhook-confirmation.ts';
-import {
-  believable,
-  bodyContext,
-  findPayment,
-  isAboutRefund,
-  settleDelivery,
-  storedWebhook,
-  writeVerdict,
-  type StoredDelivery,
-} from '../webhooks.ts';
+import { bodyContext, findPayment, type StoredDelivery } from '../webhook-deliveries.ts';
+import { believable, isAboutRefund, settleDelivery, storedWebhook, writeVerdict } from '../webhooks.ts';
 import { foreseeByGateway } from './gateway-transaction.ts';
 
 /** The tenant's webhook journal, newest first (COM-8). */

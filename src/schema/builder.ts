@@ -15,6 +15,7 @@ export type Scalars = {
   ID: { Input: string; Output: string };
   DateTime: { Input: Date; Output: Date };
   Date: { Input: string; Output: string };
+  LocalTime: { Input: string; Output: string };
   TimeZone: { Input: string; Output: string };
   Decimal: { Input: string; Output: string };
   CurrencyCode: { Input: string; Output: string };

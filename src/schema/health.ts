@@ -1,5 +1,5 @@
-import { authorize } from '../access.ts';
 import type { IntegrationSnapshot } from '../integrations/policy.ts';
+import { readSystemHealth, type Services } from '../resolvers/system-health.ts';
 import { builder } from './builder.ts';
 
 const STATUS = { healthy: 'HEALTHY', degraded: 'DEGRADED', down: 'UNHEALTHY', idle: 'UNKNOWN' } as const;
@@ -26,8 +26,6 @@ const ServiceHealth = builder.objectRef<IntegrationSnapshot & { name: string }>(
   }),
 });
 
-type Services = Readonly<Record<string, IntegrationSnapshot>>;
-
 const SystemHealth = builder.objectRef<Services>('SystemHealth').implement({
   description: 'How the whole is doing.',
   fields: (t) => ({
@@ -50,9 +48,6 @@ builder.queryField('systemHealth', (t) =>
   t.field({
     type: SystemHealth,
     description: 'Every integration with its state. [operator, partner:health:read]',
-    resolve: (_root, _args, ctx) => {
-      authorize(ctx, 'health.read');
-      return ctx.app.gateways.snapshot();
-    },
+    resolve: (_root, _args, ctx) => readSystemHealth(ctx),
   }),
 );

@@ -8,6 +8,7 @@ import { inLanguage } from '../resolvers/invoice.ts';
 import { cancelOrder, createOrder, issueOrder } from '../resolvers/order.ts';
 import { listOrders, readOrder } from '../resolvers/order-read.ts';
 import { authorizedLoad } from '../resolvers/node-load.ts';
+import { productSold } from '../resolvers/product.ts';
 import { Booking } from './booking.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, connectionType } from './connection.ts';
@@ -16,6 +17,7 @@ import { Money, money } from './money.ts';
 import { payloadType, runVerb } from './mutation.ts';
 import { Node, registerNode } from './node.ts';
 import { PaymentStatusType } from './payment.ts';
+import { Product } from './product.ts';
 import { Order, Payment } from './refs.ts';
 import { User } from './user.ts';
 
@@ -35,6 +37,12 @@ const OrderItem = builder.objectRef<ItemRow & { currencyCode: string }>('OrderIt
       description: 'In the language asked for, else in English, else in the first there is.',
       args: { locale: t.arg({ type: 'Locale' }) },
       resolve: (item, { locale }) => inLanguage(item.descriptions as Record<string, string>, locale ?? 'en'),
+    }),
+    product: t.field({
+      type: Product,
+      nullable: true,
+      description: 'What of the catalogue it is; null where it is none, or is not for sale any more.',
+      resolve: (item, _args, ctx) => (item.productId === null ? null : productSold(ctx, item.productId)),
     }),
     quantity: t.exposeInt('quantity'),
     unitPrice: t.field({ type: Money, resolve: (item) => money(item.unitPriceMinor, item.currencyCode) }),
@@ -173,6 +181,7 @@ const LocalizedTextInput = builder.inputType('LocalizedTextInput', {
 });
 const OrderItemInput = builder.inputType('OrderItemInput', {
   fields: (t) => ({
+    productId: t.id({ description: 'It brings its own text, price and tax: these are left out then.' }),
     description: t.field({ type: [LocalizedTextInput] }),
     quantity: t.int({ required: true }),
     unitPrice: t.field({ type: 'Decimal', description: "Major units of the order's currency." }),
@@ -203,7 +212,7 @@ builder.mutationFields((t) => ({
   createOrder: t.field({
     type: OrderPayload,
     description:
-      'Makes a draft order, for oneself or, as an operator, for a customer. An operator issues it; a top-up is issued at once.',
+      "Makes a draft order, for oneself or, as an operator, for a customer. An operator issues it; a customer's own order of type PRODUCT with products alone is issued at once, and so is a top-up.",
     args: { input: t.arg({ type: CreateOrderInput, required: true }) },
     resolve: (_root, { input }, ctx) =>
       runVerb(

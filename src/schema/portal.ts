@@ -44,6 +44,9 @@ const UpdatePortalConfigInput = builder.inputType('UpdatePortalConfigInput', {
     }),
     rateLimitPerMinute: t.int({ description: 'In points of query cost.' }),
     active: t.boolean({ description: "Off: the website's keys and customers are refused; staff still come in." }),
+    returnStockOnExpiry: t.boolean({
+      description: 'Whether what an order took from the stock goes back when it expires unpaid.',
+    }),
     idempotencyKey: t.string(),
   }),
 });

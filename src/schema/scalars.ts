@@ -10,6 +10,7 @@ import {
   GraphQLURL,
 } from 'graphql-scalars';
 
+import { isLocalTime } from '../domain/business-hours.ts';
 import { builder } from './builder.ts';
 
 interface TextScalar {
@@ -104,6 +105,12 @@ const textScalars = {
     charactersMax: 10,
     check: (text) => GraphQLLocalDate.coerceInputValue(text),
   }),
+  LocalTime: textScalar({
+    name: 'LocalTime',
+    description: "HH:MM of the clock on the wall in the tenant's zone; 24:00 is the end of a day.",
+    charactersMax: 5,
+    check: isLocalTime,
+  }),
   TimeZone: textScalar({
     name: 'TimeZone',
     description: 'A zone of the IANA time zone database, such as Africa/Cairo.',
@@ -169,6 +176,7 @@ const textScalars = {
 builder.addScalarType('DateTime', DateTime);
 builder.addScalarType('JSON', AnyJson);
 builder.addScalarType('Date', textScalars.Date);
+builder.addScalarType('LocalTime', textScalars.LocalTime);
 builder.addScalarType('TimeZone', textScalars.TimeZone);
 builder.addScalarType('Decimal', textScalars.Decimal);
 builder.addScalarType('CurrencyCode', textScalars.CurrencyCode);

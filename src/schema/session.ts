@@ -18,7 +18,7 @@ const Session = builder.objectRef<ShownSession>('Session').implement({
 });
 
 // A session is shown in the answer that opened it and kept nowhere, so the result of these verbs is only its id.
-const SessionPayload = builder.objectRef<Payload<string>>('SessionPayload').implement({
+export const SessionPayload = builder.objectRef<Payload<string>>('SessionPayload').implement({
   fields: (t) => ({
     session: t.field({
       type: Session,

@@ -60,6 +60,9 @@ const PortalConfig = builder.prismaObject('PortalConfig', {
     corsOrigins: t.expose('corsOrigins', { type: ['URL'] }),
     rateLimitPerMinute: t.exposeInt('rateLimitPerMinute', { description: 'In points of query cost.' }),
     active: t.exposeBoolean('active'),
+    returnStockOnExpiry: t.exposeBoolean('returnStockOnExpiry', {
+      description: 'Whether what an order took from the stock goes back when it expires unpaid.',
+    }),
   }),
 });
 

@@ -21,6 +21,11 @@ export const User = builder.objectRef<UserRow>('User').implement({
     lastName: t.exposeString('lastName', { nullable: true }),
     role: t.expose('role', { type: UserRoleType }),
     locale: t.expose('locale', { type: 'Locale', nullable: true }),
+    emailVerifiedAt: t.expose('emailVerifiedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When a link that was sent to the address was followed.',
+    }),
   }),
 });
 registerNode('User', authorizedLoad('user.read', usersByIds));

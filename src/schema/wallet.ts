@@ -5,6 +5,7 @@ import {
   holdingOf,
   pointsExpiringSoon,
   pointsOf,
+  rewardsOf,
   statementOf,
   type Holding,
 } from '../resolvers/statement.ts';
@@ -124,7 +125,7 @@ builder.objectFields(User, (t) => ({
   cashback: t.field({
     type: CashbackAccount,
     args: { currencyCode: t.arg({ type: 'CurrencyCode', description: "The tenant's own unless told." }) },
-    resolve: (user, { currencyCode }, ctx) => holdingOf(ctx, user, currencyCode ?? null),
+    resolve: (user, { currencyCode }, ctx) => rewardsOf(ctx, user, currencyCode ?? null),
   }),
 }));
 
