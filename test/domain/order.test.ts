@@ -83,11 +83,14 @@ describe('states of an order', () => {
     expect(amountDueMinor(order('ISSUED', 90n))).toBe(10n);
   });
 
-  test("an order of nothing is paid when issued; only a customer's own product order issues itself", () => {
+  test("an order of nothing is paid when issued; only a customer's own order of products alone issues itself", () => {
     expect(statusOnIssue(0n)).toBe('PAID');
     expect(statusOnIssue(1n)).toBe('ISSUED');
-    expect(issuesItself({ type: 'PRODUCT', placedByCustomer: true })).toBe(true);
-    expect(issuesItself({ type: 'PRODUCT', placedByCustomer: false })).toBe(false);
-    expect(issuesItself({ type: 'MANUAL_INVOICE', placedByCustomer: true })).toBe(false);
+    const [product, free] = [{ productId: 'p' }, { productId: null }];
+    const own = { type: 'PRODUCT', placedByCustomer: true, lines: [product, product] };
+    expect(issuesItself(own)).toBe(true);
+    expect(issuesItself({ ...own, placedByCustomer: false })).toBe(false);
+    expect(issuesItself({ ...own, type: 'MANUAL_INVOICE' })).toBe(false);
+    expect(issuesItself({ ...own, lines: [product, free] })).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import net from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { OutboundFailure, createOutbound, setOutboundGuard } from '../../src/integrations/http.ts';
 
@@ -97,6 +98,65 @@ describe('an outside call', () => {
     expect((await outbound.send({ method: 'GET', url }, { timeoutMs: 1_000, maxBytes: 5_000 })).body).toHaveLength(
       5_000,
     );
+  });
+
+  describe('whose answer is packed with gzip', () => {
+    const packed = (bytes: Buffer, encoding = 'gzip', status = 200) =>
+      serve((_incoming, response) => response.writeHead(status, { 'content-encoding': encoding }).end(bytes));
+
+    test.each(['gzip', 'x-gzip', 'GZIP'])('is unpacked (%s)', async (encoding) => {
+      const url = await packed(gzipSync('فوري'), encoding);
+      expect(await outbound.send({ method: 'GET', url }, { timeoutMs: 1_000 })).toMatchObject({
+        status: 200,
+        body: 'فوري',
+      });
+    });
+
+    test('is held to its bound after unpacking, however little came', async () => {
+      const url = await packed(gzipSync('x'.repeat(5_000)));
+      expect(await failure(url, { timeoutMs: 1_000, maxBytes: 4_999 })).toMatchObject({
+        code: 'ANSWER_TOO_LARGE',
+        reached: 'maybe',
+      });
+      const answer = await outbound.send({ method: 'GET', url }, { timeoutMs: 1_000, maxBytes: 5_000 });
+      expect(answer.body).toHaveLength(5_000);
+    });
+
+    test('does not fill the memory with a bomb of a gigabyte, nor with one in many members', async () => {
+      const member = gzipSync(Buffer.alloc(64 * 1_048_576));
+      const url = await packed(Buffer.concat(Array.from({ length: 16 }, () => member)));
+      const before = process.memoryUsage().rss;
+      expect(await failure(url, { timeoutMs: 10_000, maxBytes: 2_000_000 })).toMatchObject({
+        code: 'ANSWER_TOO_LARGE',
+      });
+      expect(process.memoryUsage().rss - before).toBeLessThan(256 * 1_048_576);
+    });
+
+    test.each([
+      ['is no gzip at all', Buffer.from('{"plain":true}')],
+      ['breaks off', gzipSync('x'.repeat(5_000)).subarray(0, 30)],
+    ])('and %s says nothing: the request may have been acted on', async (_name, bytes) => {
+      expect(await failure(await packed(bytes), { timeoutMs: 1_000 })).toMatchObject({
+        code: 'CONNECTION_LOST',
+        reached: 'maybe',
+      });
+    });
+
+    test('may have no body', async () => {
+      const url = await packed(Buffer.alloc(0), 'gzip', 202);
+      expect(await outbound.send({ method: 'GET', url }, { timeoutMs: 1_000 })).toMatchObject({
+        status: 202,
+        body: '',
+      });
+    });
+
+    test('is asked for only by those who say so', async () => {
+      const url = await serve((incoming, response) => response.end(incoming.headers['accept-encoding']));
+      const asked = async (headers?: Record<string, string>) =>
+        (await outbound.send({ method: 'GET', url, ...(headers && { headers }) }, { timeoutMs: 1_000 })).body;
+      expect(await asked()).toBe('identity');
+      expect(await asked({ 'accept-encoding': 'gzip' })).toBe('gzip');
+    });
   });
 
   test('that is cancelled ends at once: before sending it did not arrive, after it may have', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { OutboundResponse, Outcome } from '../../src/integrations/contract.ts';
 import { OutboundFailure } from '../../src/integrations/http.ts';
 import { createPolicy, type CallObservation, type PolicyLimits } from '../../src/integrations/policy.ts';
+import { retryTime } from '../../src/integrations/rate-watch.ts';
 
 const DONE: Outcome<string> = { kind: 'done', value: 'ok' };
 const DOWN: Outcome<string> = { kind: 'notDone', reason: 'unavailable', detail: 'down' };
@@ -182,6 +183,43 @@ describe('rate limits', () => {
     expect(sent).toBe(3);
     expect(policy.snapshot().rateLimitRemaining).toBe(41);
   });
+});
+
+describe('a vendor with headers of its own', () => {
+  const NOW = 1_767_225_600_000;
+  const clock = { now: () => new Date(NOW) };
+  const throttled = (headers: Record<string, string>): OutboundResponse => ({ status: 429, headers, body: '' });
+
+  test.each([
+    ['milliseconds since 1970 (Expedia)', { 'rate-limit-minute-reset': String(NOW + 42_000) }, 42_000],
+    ['seconds since 1970', { 'x-rate-limit-reset': String(NOW / 1000 + 42) }, 42_000],
+    ['seconds from now', { 'x-rate-limit-reset': '42' }, 42_000],
+    ['Retry-After before its own', { 'retry-after': '7', 'rate-limit-minute-reset': String(NOW + 42_000) }, 7_000],
+    ['a time that is over', { 'rate-limit-minute-reset': String(NOW - 1) }, 60_000],
+    ['no number', { 'rate-limit-minute-reset': 'soon' }, 60_000],
+    ['nothing', {}, 60_000],
+    ['more than ten minutes', { 'rate-limit-minute-reset': String(NOW + 86_400_000) }, 600_000],
+  ])('%s', (_name, headers, pauseMs) => {
+    expect(retryTime(throttled(headers), clock, 60_000)).toEqual(new Date(NOW + pauseMs));
+  });
+
+  test('is left alone for as long as the request says where it names no time', async () => {
+    const policy = createPolicy({ integration: 'expedia', clock, random: () => 0 });
+    const send = policy.watch(async () => throttled({}));
+    const request = { method: 'GET', url: 'http://one.example/x', account: 'a', rateLimitPauseMs: 60_000 } as const;
+    await send(request, CALL);
+    await expect(send(request, CALL)).rejects.toMatchObject({ retryAt: new Date(NOW + 60_000) });
+  });
+
+  test.each(['x-ratelimit-remaining', 'x-rate-limit-remaining', 'rate-limit-minute-remaining'])(
+    'tells what is left in %s',
+    async (name) => {
+      const policy = createPolicy({ integration: 'expedia', clock, random: () => 0 });
+      const send = policy.watch(async () => ({ status: 200, headers: { [name]: '64' }, body: '' }));
+      await send({ method: 'GET', url: 'http://one.example/x' }, CALL);
+      expect(policy.snapshot().rateLimitRemaining).toBe(64);
+    },
+  );
 });
 
 describe('a vendor that names the account in the body', () => {

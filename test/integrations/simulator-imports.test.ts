@@ -2,7 +2,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { TRAVEL_PROVIDERS } from '../../src/integrations/providers.ts';
 import { PAYMENT_GATEWAYS } from '../../src/integrations/registry.ts';
+import { SES_SIMULATOR_PATH } from '../../src/integrations/ses/client.ts';
 import { SIMULATORS } from '../../src/integrations/simulators.ts';
 
 /**
@@ -48,7 +50,8 @@ test.each([
 });
 
 test('every integration has a simulator where the registry says it is', () => {
-  expect(new Set(PAYMENT_GATEWAYS.map((one) => one.simulatorPath.split('/')[1]))).toEqual(
+  const paths = [...PAYMENT_GATEWAYS, ...TRAVEL_PROVIDERS].map((one) => one.simulatorPath);
+  expect(new Set([...paths, SES_SIMULATOR_PATH].map((path) => path.split('/')[1]))).toEqual(
     new Set(Object.keys(SIMULATORS)),
   );
 });
