@@ -224,6 +224,8 @@ function verbsOf(file: string): { file: string; name: string; body: string }[] {
 /** Exported functions with a context that no request reaches by themselves: their callers have authorised. */
 const HELPERS_OF_VERBS: ReadonlySet<string> = new Set([
   'authorOf',
+  'realmOf',
+  'showSession',
   'announceChange',
   'checkTenantId',
   'invoiceLink',
@@ -231,4 +233,6 @@ const HELPERS_OF_VERBS: ReadonlySet<string> = new Set([
   'shownBody',
   'loadTenant',
   'viewerUser',
+  'catalogueToolsOf',
+  'changeCatalogue',
 ]);

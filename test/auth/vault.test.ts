@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import { describe, expect, it } from 'vitest';
 
-import { createVault } from '../../src/vault.ts';
+import { createVault, SEALED_HEAD_BYTES, type Vault } from '../../src/vault.ts';
 
 const OLD = { version: 1, secret: 'o'.repeat(32) };
 const NEW = { version: 2, secret: 'n'.repeat(32) };
@@ -58,6 +58,50 @@ describe('what is sealed', () => {
       expect.objectContaining({ code: 'DECRYPTION_FAILED' }),
     );
     expect(rotated.masterKeyVersion).toBe(2);
+  });
+});
+
+describe('what is wrapped anew', () => {
+  const newest = { version: 3, secret: 'm'.repeat(32) };
+  const second = createVault({ current: newest, older: [NEW], randomBytes });
+  const third = createVault({ current: newest, older: [], randomBytes });
+  /** As the database does it: the new head before the bytes it has. */
+  function wrapped(by: Vault, sealed: Buffer, context: string): Buffer {
+    const { from, to } = by.rewrap(sealed.subarray(0, SEALED_HEAD_BYTES), context)!;
+    expect(sealed.subarray(0, from.length)).toEqual(from);
+    return Buffer.concat([to, sealed.subarray(from.length)]);
+  }
+
+  it('opens with only the newer key, and once more wrapped with only the newest', () => {
+    const value = Buffer.from([0, 255, 10, 13, 0]);
+    const once = wrapped(rotated, old.seal(value, 'c'), 'c');
+    expect(forgetful.open(once, 'c')).toEqual(value);
+    expect(rotated.open(once, 'c')).toEqual(value);
+    expect(() => old.open(once, 'c')).toThrow(/Master key 2 is not at hand/);
+    const twice = wrapped(second, once, 'c');
+    expect(third.open(twice, 'c')).toEqual(value);
+    expect(forgetful.open(wrapped(rotated, old.seal('', 'c'), 'c'), 'c')).toHaveLength(0);
+  });
+
+  it('is left as it is where the newest key wraps it already', () => {
+    expect(rotated.rewrap(wrapped(rotated, old.seal('a value', 'c'), 'c'), 'c')).toBeNull();
+    expect(rotated.rewrap(rotated.seal('a value', 'c'), 'c')).toBeNull();
+  });
+
+  it('belongs to its place as before, and is refused where the key it needs is not at hand or any byte was altered', () => {
+    const sealed = old.seal('a value', 'here');
+    const refused = expect.objectContaining({ code: 'DECRYPTION_FAILED' });
+    expect(() => rotated.rewrap(sealed, 'there')).toThrow(refused);
+    expect(() => rotated.rewrap(sealed.subarray(0, 64), 'here')).toThrow(refused);
+    expect(() => forgetful.rewrap(sealed, 'here')).toThrow(/SECRET_KEYS_OLD/);
+    const again = wrapped(rotated, sealed, 'here');
+    expect(() => rotated.open(again, 'there')).toThrow(refused);
+    for (let at = 0; at < again.length; at += 1) {
+      const altered = Buffer.from(again);
+      altered[at]! ^= 1;
+      expect(() => rotated.open(altered, 'here'), `byte ${at}`).toThrow(refused);
+      expect(() => rotated.open(again.subarray(0, at), 'here')).toThrow(refused);
+    }
   });
 });
 

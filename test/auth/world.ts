@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { graphql, type ExecutionResult } from 'graphql';
 import pg from 'pg';
 
-import { createApp } from '../../src/app.ts';
+import { createApp, type AppOptions } from '../../src/app.ts';
 import type { Identity } from '../../src/auth.ts';
 import { createUser } from '../../src/auth/people.ts';
 import { PLATFORM_TENANT_ID } from '../../src/auth/platform.ts';
@@ -34,12 +34,12 @@ export const PASSWORD = 'correct horse battery';
 const BASE_URL = 'http://localhost:4000';
 
 /** The application on a database of its own, as a process of its own would be; `peer` is a second process on the same database. */
-export async function createWorld() {
+export async function createWorld(travel: Pick<AppOptions, 'providerDescriptions'> = {}) {
   const database = await createTestDatabase();
   const owner = new pg.Client({ connectionString: database.ownerUrl });
   await owner.connect();
-  const time = { offsetMs: 0 };
-  const clock = { now: () => new Date(Date.now() + time.offsetMs) };
+  const time: { offsetMs: number; still: number | null } = { offsetMs: 0, still: null };
+  const clock = { now: () => new Date((time.still ?? Date.now()) + time.offsetMs) };
   const config = loadConfig({
     ENVIRONMENT: 'test',
     DATABASE_URL: database.appUrl,
@@ -48,7 +48,7 @@ export async function createWorld() {
     DATABASE_POOL_SIZE: '4',
     ROLE: 'api',
   });
-  const open = async () => createApp({ config, log: createLogger('silent'), clock });
+  const open = async () => createApp({ config, log: createLogger('silent'), clock, ...travel });
   const running = await open();
   const opened = [running];
   const { app } = running;
@@ -59,6 +59,11 @@ export async function createWorld() {
     config,
     /** Moves the clock on. */
     advance: (ms: number) => void (time.offsetMs += ms),
+    /** The clock stands while the work is done: budgets of a minute don't start anew halfway. */
+    standingStill: async (work: () => Promise<void>) => {
+      time.still = Date.now();
+      await work().finally(() => (time.still = null));
+    },
     peer: async () => {
       const other = await open();
       opened.push(other);

@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'AMOUNT_MISMATCH'
   | 'CIRCUIT_OPEN'
   | 'CONFLICT'
+  | 'CONNECTION_TEST_FAILED'
   | 'CONNECTION_TEST_REQUIRED'
   | 'CREDENTIALS_MISSING'
   | 'CURRENCY_MISMATCH'
@@ -66,6 +67,7 @@ export type ErrorCode =
   | 'QUERY_TOO_COSTLY'
   | 'RATE_LIMITED'
   | 'REFUND_EXCEEDS_PAID'
+  | 'RISK_TOO_HIGH'
   | 'SOLD_OUT'
   | 'TENANT_INACTIVE'
   | 'TIME_NOT_OFFERED'
@@ -98,6 +100,8 @@ export type LocalizedTextInput = {
 
 export type OrderItemInput = {
   description?: Array<LocalizedTextInput> | null | undefined;
+  /** It brings its own text, price and tax: these are left out then. */
+  productId?: string | number | null | undefined;
   quantity: number;
   /** In percent: 14 is 14 %. Left out: no tax. */
   taxRate?: string | null | undefined;

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PLATFORM_TENANT_ID } from '../../src/auth/platform.ts';
 import { encodeGlobalId } from '../../src/global-id.ts';
 import { Lru } from '../../src/auth/lru.ts';
-import { loadGatewayConnection, type Opened } from '../../src/resolvers/gatewayConfig.ts';
+import type { Opened } from '../../src/credentials.ts';
+import { loadGatewayConnection } from '../../src/resolvers/gatewayConfig.ts';
 import { ask, createWorld, mutate, signIn, type Credentials, type TestTenant, type World } from '../auth/world.ts';
 
 let world: World;
@@ -20,7 +21,12 @@ const configure = (input: Record<string, unknown>, who = admin) =>
 const opened = new Lru<string, Opened>(10);
 const connect = (tenantId: string) =>
   loadGatewayConnection(
-    { ...world.app, opened, baseUrlOf: (gateway, testMode) => `http://127.0.0.1/${gateway}/${testMode}/` },
+    {
+      ...world.app,
+      opened,
+      simulatorsUrl: null,
+      baseUrlOf: (gateway, testMode) => `http://127.0.0.1/${gateway}/${testMode}/`,
+    },
     tenantId,
     'FAWATERK',
   );
@@ -64,6 +70,8 @@ describe('a payment gateway', () => {
       testMode: true,
       enabled: true,
       amountRule: 'EQUAL',
+      version: 2,
+      drill: null,
     });
     const tables = await world.owner.query<{ name: string }>(
       "select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'",

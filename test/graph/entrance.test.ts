@@ -129,7 +129,7 @@ describe.each([
     const slow = await serve(
       {
         ...at().app,
-        gateways: Object.assign(Object.create(at().app.gateways), { snapshot: () => new Promise(() => undefined) }),
+        providers: Object.assign(Object.create(at().app.providers), { services: () => new Promise(() => undefined) }),
       },
       { requestDeadlineMs: 50, thinEntrance: _name === 'thin' },
     );

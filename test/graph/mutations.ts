@@ -2,6 +2,11 @@ import { randomUUID } from 'node:crypto';
 
 import type { As } from '../helpers/app.ts';
 import { rawId, type Shop } from '../helpers/shop.ts';
+import { BOOKING_MUTATIONS } from './booking-mutations.ts';
+import { MAIL_MUTATIONS } from './mail-mutations.ts';
+import { DIARY_MUTATIONS } from './diary-mutations.ts';
+import { PACKAGE_MUTATIONS } from './package-mutations.ts';
+import { SHOP_MUTATIONS } from './shop-mutations.ts';
 
 /** Every mutation with a situation in which it works: for proofs that hold for all of them. */
 
@@ -46,6 +51,7 @@ const moved = (shop: Shop, type: string, globalId: string) => async () => [
   await numbers(shop, 'select count(*) from events where type = $1 and aggregate_id = $2', [type, rawId(globalId)]),
 ];
 const operator = ({ shop }: Stage) => shop.operator;
+const platformAdmin = (stage: Stage) => stage.platformAdmin;
 const tenantAdmin = (stage: Stage) => stage.tenantAdmin;
 const portal = (stage: Stage) => stage.portal;
 
@@ -105,7 +111,141 @@ async function madeKey({ shop, tenantAdmin: as }: Stage): Promise<string> {
   return createApiKey.apiKey.id;
 }
 
+const PROVIDER_ANSWER = 'provider { slug name enabled credentials { name version } }';
+const PROVIDER = 'kiwi';
+/** Made anew each time: the one before goes by another name then. */
+const NEW_PROVIDER = 'travelpayouts';
+
+/** A provider that is off, with the credentials it needs. */
+async function provider({ shop, platformAdmin: as }: Stage): Promise<void> {
+  const steps = [
+    ['createProvider', { slug: PROVIDER }],
+    ['setProviderCredential', { slug: PROVIDER, name: 'API_KEY', value: 'the first' }],
+    ['setProviderEnabled', { slug: PROVIDER, enabled: false }],
+  ] as const;
+  for (const [name, input] of steps) {
+    const type = `${name[0]!.toUpperCase()}${name.slice(1)}Input`;
+    const query = `mutation ($input: ${type}!) { ${name}(input: $input) { userErrors { code } } }`;
+    const codes = (await shop.world.data(as, query, { input }))[name].userErrors.map(
+      ({ code }: { code: string }) => code,
+    );
+    if (codes.length > 0 && codes[0] !== 'CONFLICT') throw new Error(`${name}: ${codes.join()}`);
+  }
+}
+
+async function withoutNewProvider({ world }: Shop): Promise<void> {
+  await world.owner("update providers set slug = 'gone-' || substr(id::text, 25) where slug = $1", [NEW_PROVIDER]);
+}
+
+/** Each time it is written down once: as an event, and in the audit log of the platform. */
+const changed =
+  ({ shop }: Stage, action: string, type = 'provider.changed') =>
+  async () => [
+    await numbers(shop, 'select count(*) from events where type = $1', [type]),
+    await numbers(shop, 'select count(*) from audit_entries where action = $1', [action]),
+  ];
+
+/** A provider that is there with one input, and how often it was changed. */
+const providerSituation =
+  (action: string, input: Input, other: Situation['other']) =>
+  async (stage: Stage): Promise<Situation> => {
+    await provider(stage);
+    return { input: { slug: PROVIDER, ...input }, other, effects: changed(stage, action) };
+  };
+
+const SLOT = { vertical: 'FLIGHTS_BOOKING', providerSlug: PROVIDER, enabled: true, priority: 5 };
+
+async function madeSlot({ shop, platformAdmin: as }: Stage): Promise<string> {
+  const { upsertProviderSlot } = await shop.world.data(
+    as,
+    'mutation ($input: UpsertProviderSlotInput!) { upsertProviderSlot(input: $input) { providerSlot { id } } }',
+    { input: SLOT },
+  );
+  return upsertProviderSlot.providerSlot.id;
+}
+
+/** Of a gateway that no other situation pays by, and without effect there. */
+const DRILL = { integration: 'payu', rules: [{ operation: 'nothing', fault: 'SLOW' }] };
+const drills = (shop: Shop, action: string) => async () => [
+  ...(await audited(shop, action)()),
+  ...(action === 'drill.start' ? [await numbers(shop, 'select count(*) from fault_drills')] : []),
+];
+
 export const MUTATIONS: Readonly<Record<string, Mutation>> = {
+  ...BOOKING_MUTATIONS,
+  ...DIARY_MUTATIONS,
+  ...PACKAGE_MUTATIONS,
+  ...MAIL_MUTATIONS,
+  ...SHOP_MUTATIONS,
+  createProvider: {
+    as: platformAdmin,
+    answer: PROVIDER_ANSWER,
+    prepare: async (stage) => {
+      await withoutNewProvider(stage.shop);
+      return {
+        input: { slug: NEW_PROVIDER },
+        other: { field: 'name', value: 'Another' },
+        effects: changed(stage, 'provider.create'),
+      };
+    },
+  },
+  updateProvider: {
+    as: platformAdmin,
+    answer: PROVIDER_ANSWER,
+    prepare: providerSituation('provider.update', { name: 'Tequila' }, { field: 'name', value: 'Another' }),
+  },
+  setProviderEnabled: {
+    as: platformAdmin,
+    answer: PROVIDER_ANSWER,
+    prepare: providerSituation('provider.enable', { enabled: true }, { field: 'enabled', value: false }),
+  },
+  setProviderCredential: {
+    as: platformAdmin,
+    answer: PROVIDER_ANSWER,
+    prepare: providerSituation(
+      'provider.credential.set',
+      { name: 'API_KEY', value: 'the second' },
+      { field: 'value', value: 'another' },
+    ),
+  },
+  rotateProviderCredential: {
+    as: platformAdmin,
+    answer: PROVIDER_ANSWER,
+    prepare: providerSituation(
+      'provider.credential.rotate',
+      { name: 'API_KEY', value: 'the second' },
+      { field: 'value', value: 'another' },
+    ),
+  },
+  testProviderConnection: {
+    as: platformAdmin,
+    answer: 'test { ok latencyMs reason testedAt }',
+    prepare: providerSituation('provider.test', { mode: 'SANDBOX' }, { field: 'mode', value: 'PRODUCTION' }),
+  },
+  upsertProviderSlot: {
+    as: platformAdmin,
+    answer: 'providerSlot { id priority }',
+    prepare: async (stage) => {
+      await provider(stage);
+      return {
+        input: SLOT,
+        other: { field: 'priority', value: 6 },
+        effects: changed(stage, 'slot.create', 'slot.changed'),
+      };
+    },
+  },
+  deleteProviderSlot: {
+    as: platformAdmin,
+    answer: 'deletedId',
+    prepare: async (stage) => {
+      await provider(stage);
+      return {
+        input: { id: await madeSlot(stage) },
+        other: { field: 'id', value: await madeSlot(stage) },
+        effects: changed(stage, 'slot.delete', 'slot.changed'),
+      };
+    },
+  },
   register: {
     as: portal,
     answer: SESSION_ANSWER,
@@ -263,6 +403,31 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
               ]),
             ),
           ),
+      };
+    },
+  },
+  startFaultDrill: {
+    as: tenantAdmin,
+    answer: 'faultDrill { id integration startedAt endsAt }',
+    prepare: async ({ shop }) => ({
+      input: DRILL,
+      other: { field: 'minutes', value: 5 },
+      effects: drills(shop, 'drill.start'),
+    }),
+  },
+  stopFaultDrill: {
+    as: tenantAdmin,
+    answer: 'faultDrill { id endedAt }',
+    prepare: async ({ shop, tenantAdmin: as }) => {
+      await shop.world.data(
+        as,
+        'mutation ($input: StartFaultDrillInput!) { startFaultDrill(input: $input) { userErrors { code } } }',
+        { input: DRILL },
+      );
+      return {
+        input: { integration: DRILL.integration },
+        other: { field: 'integration', value: 'payfast' },
+        effects: drills(shop, 'drill.stop'),
       };
     },
   },

@@ -17,6 +17,7 @@ const GOOD: Record<string, readonly unknown[]> = {
   EmailAddress: ['a@b.example', 'first.last+tag@sub.domain.example'],
   PhoneNumber: ['+201001234567'],
   URL: ['https://shop.example', 'http://localhost:3000/back?x=1#y'],
+  LocalTime: ['00:00', '09:30', '24:00'],
   EventCursor: ['AbC_-1'],
   JSON: [{ a: [1, 'x', null] }, 'text', 7, null],
 };
@@ -24,6 +25,7 @@ const GOOD: Record<string, readonly unknown[]> = {
 const BAD: Record<string, readonly unknown[]> = {
   DateTime: ['2026-11-01', '2026-02-30T00:00:00Z', '2026-11-01T10:15:30', 1_700_000_000, 'x'.repeat(1_000), {}],
   Date: ['2026-02-29', '2026-13-01', '2026-1-1', '2026-11-01T00:00:00Z'],
+  LocalTime: ['9:00', '24:01', '25:00', '09:60', '09:00:00', '', 9],
   TimeZone: ['Mars/Olympus', '', 7],
   Decimal: [12.5, 12, '1e3', '01', '.5', '1.', '1,000.00', 'NaN', '9'.repeat(40), ''],
   CurrencyCode: ['egp', 'XXXX', 'ZZZ', 1],

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLogger } from '../../src/log.ts';
 import { startTestApp, type As, type TestApp } from '../helpers/app.ts';
 import { Shop, type Started } from '../helpers/shop.ts';
+import { TestVendor } from '../helpers/travel.ts';
 
 /** Secrets are planted, the main paths are walked, and then every place where one could have got to is searched (OPS-3, PRV-3). */
 const PLANTED = {
@@ -14,6 +15,8 @@ const PLANTED = {
   cardToken: 'canary-card-token-1wX5',
   apiKeyInBody: 'canary-body-api-key-2yZ6',
   webhookHeader: 'canary-header-token-3aB7',
+  providerCredential: 'canary-travel-key-4cD8',
+  refusedCredential: 'canary-travel-key-5eF9',
 } as const;
 const EMAIL = 'planted@secrets.example';
 
@@ -162,6 +165,52 @@ async function walkConfiguration(): Promise<void> {
   );
 }
 
+/** The vendor repeats whatever it was sent, as some do. */
+const vendor = new TestVendor();
+
+async function walkProviders(): Promise<void> {
+  vendor.answer = ({ credentials }) =>
+    credentials['API_KEY'] === PLANTED.refusedCredential ? `no such key: ${JSON.stringify(credentials)}` : null;
+  const run = (request: string, name: string, input: object) =>
+    ask(
+      request,
+      platformAdmin,
+      `mutation ($input: ${name[0]!.toUpperCase()}${name.slice(1)}Input!) { ${name}(input: $input) { ${
+        name === 'testProviderConnection'
+          ? 'test { ok reason }'
+          : 'provider { name credentials { name lastFour version state } }'
+      } userErrors { code message details } } }`,
+      { input: { slug: 'kiwi', ...input } },
+    );
+  const credential = { name: 'API_KEY', value: PLANTED.providerCredential };
+  await run('a provider', 'createProvider', {});
+  await run('a provider credential', 'setProviderCredential', { ...credential, idempotencyKey: 'planted-provider' });
+  await run('the same again', 'setProviderCredential', { ...credential, idempotencyKey: 'planted-provider' });
+  await run('an unknown credential of a provider', 'setProviderCredential', { ...credential, name: 'OTHER' });
+  await run('a provider credential with a line’s end', 'setProviderCredential', {
+    ...credential,
+    value: `${PLANTED.providerCredential}\n`,
+  });
+  await run('a provider credential of a wrong type', 'setProviderCredential', {
+    ...credential,
+    value: [PLANTED.providerCredential],
+  });
+  await run('a refused rotation', 'rotateProviderCredential', { ...credential, value: PLANTED.refusedCredential });
+  await run('a rotation', 'rotateProviderCredential', credential);
+  await run('a refused test', 'setProviderCredential', { ...credential, value: PLANTED.refusedCredential });
+  await run('a connection test', 'testProviderConnection', {});
+  await ask(
+    'the providers',
+    platformAdmin,
+    '{ providers { nodes { name settings { value } connectionTests { sandbox { reason } } credentials { name lastFour problem } } } operation(key: "planted-provider") { status userErrors { message details } } }',
+  );
+  await ask(
+    'the audit log of the platform',
+    platformAdmin,
+    '{ auditLog(first: 100) { nodes { action before after } } }',
+  );
+}
+
 async function walkPayment(): Promise<void> {
   started = await shop.started();
   await shop.atGateway(started, 'pay');
@@ -198,13 +247,18 @@ async function walkPayment(): Promise<void> {
 }
 
 beforeAll(async () => {
-  world = await startTestApp({ log: createLogger('trace', sink), environment: { LOG_LEVEL: 'trace' } });
+  world = await startTestApp({
+    log: createLogger('trace', sink),
+    environment: { LOG_LEVEL: 'trace' },
+    providerDescriptions: vendor.descriptions,
+  });
   shop = await Shop.open(world);
   const [admin, platform] = await Promise.all([world.session('tenantAdmin'), world.session('platformAdmin')]);
   tenantAdmin = { token: admin.accessToken };
   platformAdmin = { token: platform.accessToken };
   await walkSessions();
   await walkConfiguration();
+  await walkProviders();
   await walkPayment();
   for (const path of ['/metrics', '/readyz', '/health', '/.well-known/jwks.json', '/no/such/page'])
     answers.push({ request: path, text: (await world.request('GET', path)).text });
@@ -219,8 +273,16 @@ const foundIn = (text: string) =>
 
 describe('no planted secret is found', () => {
   test('and all of them were planted where they must not be shown', async () => {
-    expect(secrets().length).toBe(10);
-    expect(new Set(secrets().map(([, secret]) => secret)).size).toBe(10);
+    expect(secrets().length).toBe(12);
+    expect(new Set(secrets().map(([, secret]) => secret)).size).toBe(12);
+    expect(vendor.asked.map(({ credentials }) => credentials['API_KEY'])).toEqual([
+      PLANTED.refusedCredential,
+      PLANTED.providerCredential,
+      PLANTED.refusedCredential,
+    ]);
+    const refused = answers.find(({ request }) => request === 'a connection test')!;
+    expect(refused.text).toContain('no such key: ');
+    expect(refused.text).toContain('[masked]');
     const verdicts = await world.owner<{ verdict: string }>(
       'select distinct verdict from webhook_deliveries order by 1',
     );

@@ -49,10 +49,41 @@ async function fill(customerId: string): Promise<void> {
        select tenant_id, gen_random_uuid(), id, customer_id, 'FAWATERK', '2', 'REDIRECT', (array['FAILED', 'PAID'])[n]::payment_status, 100, 'EGP', (n - 1) * 100, created_at from orders, generate_series(1, 2) n`,
     `insert into invoices (tenant_id, id, number, kind, order_id, customer_id, total_minor, currency_code, document, issued_at)
        select tenant_id, gen_random_uuid(), 'I-' || number, 'INVOICE', id, customer_id, 100, 'EGP', '{}', now() from orders`,
-    `insert into bookings (tenant_id, id, reference, kind, status, customer_id, order_id, starts_at, ends_at, amount_minor, currency_code, guests, created_at)
-       select tenant_id, gen_random_uuid(), number || '-' || n, 'STAY', 'CONFIRMED', customer_id, id, now(), now() + interval '1 day', 50, 'EGP', '[]', created_at from orders, generate_series(1, 2) n`,
+    `insert into bookings (tenant_id, id, reference, kind, status, customer_id, order_id, starts_at, ends_at, amount_minor, currency_code, guests, created_at,
+         provider_slug, provider_mode, phase)
+       select tenant_id, gen_random_uuid(), number || '-' || n, 'STAY', 'CONFIRMED', customer_id, id, now(), now() + interval '1 day', 50, 'EGP', '[]', created_at,
+         'many-' || n, 'SANDBOX', 'CONFIRMED' from orders, generate_series(1, 2) n`,
+    `insert into packages (tenant_id, id, reference, status, phase, customer_id, order_id, rollback, total_minor, currency_code, loss_max_minor, plan, created_at)
+       select tenant_id, gen_random_uuid(), 'PKG-' || number, 'CONFIRMED', 'ENDED', customer_id, id, 'ALL_OR_NOTHING', 100, 'EGP', 100,
+         '{"order":[0,1],"held":[],"onAccount":false,"worstCaseMinor":"100","riskUntil":"2099-01-01T00:00:00.000Z","legs":[{"descriptions":[]},{"descriptions":[]}],
+           "steps":[{"kind":"PAY","leg":null,"deadline":null,"costMinor":"100","atRiskMinor":"0"},{"kind":"BOOK","leg":0,"deadline":null,"costMinor":"0","atRiskMinor":"50"},
+             {"kind":"BOOK","leg":1,"deadline":null,"costMinor":"0","atRiskMinor":"100"}]}', created_at from orders`,
+    `update bookings b set package_id = k.id, package_leg = right(b.reference, 1)::int - 1 from packages k where k.tenant_id = b.tenant_id and k.order_id = b.order_id`,
     `insert into webhook_deliveries (tenant_id, id, source, received_at, verdict, headers, body_bytes, payment_id, processed_at)
        select tenant_id, gen_random_uuid(), 'fawaterk', now(), 'ACCEPTED', '{}', 0, id, now() from payments`,
+    `insert into providers (slug, id, name, verticals, calls_per_minute, created_at)
+       select 'many-' || n, gen_random_uuid(), 'Many', array['LODGING']::vertical[], 60, now() - n * interval '1 s' from generate_series(1, 110) n`,
+    `insert into provider_health (slug, state, status, circuit, error_rate, next_check_at, updated_at)
+       select slug, '{}', 'HEALTHY', 'CLOSED', 0, now(), now() from providers`,
+    `insert into provider_health_records (slug, id, at, status, circuit, error_rate)
+       select slug, gen_random_uuid(), now() - n * interval '1 s', 'HEALTHY', 'CLOSED', 0 from providers, generate_series(1, 2) n`,
+    `insert into provider_slots (id, tenant_id, vertical, provider_slug, priority, created_at)
+       select gen_random_uuid(), t.id, 'LODGING', v.slug, n, now() - n * interval '1 s' from providers v, tenants t, generate_series(1, 2) n
+       where t.slug = v.slug`,
+    `insert into provider_slots (id, tenant_id, vertical, provider_slug, priority, created_at)
+       select gen_random_uuid(), t.id, 'LODGING', v.slug, n, now() - interval '1 day' from providers v, tenants t, generate_series(1, 2) n
+       where t.slug = $1`,
+    `insert into routing_decisions (tenant_id, id, vertical, purpose, scope, context, candidates, selected_slug, answered_slug, decided_at)
+       select t.id, gen_random_uuid(), 'LODGING', 'SEARCH', 'GLOBAL', '{}', (
+           select jsonb_agg(jsonb_build_object('slotId', s.id, 'providerSlug', s.provider_slug, 'accepted', true, 'reason', 'ACCEPTED', 'detail', null))
+           from provider_slots s where s.tenant_id = t.id and s.provider_slug = 'many-' || n
+         ), 'many-' || n, 'many-' || (111 - n), now() - n * interval '1 s'
+       from tenants t, generate_series(1, 110) n where t.slug = $1`,
+    `insert into credentials (tenant_id, id, owner, name, version, sealed, master_key_version, created_at)
+       select platform_tenant(), gen_random_uuid(), 'provider:' || v.slug || ':SANDBOX', 'KEY-' || n, 1, '\\x00', 1, now() from providers v, generate_series(1, 2) n`,
+    `insert into products (tenant_id, id, name, price_minor, currency_code, category, stock, created_at)
+       select t.id, gen_random_uuid(), 'Tea ' || n, 100, 'EGP', 'drinks', 1, now() - n * interval '1 s' from tenants t, generate_series(1, 110) n where t.slug = $1`,
+    `update order_items i set product_id = (select p.id from products p where p.tenant_id = i.tenant_id and p.name = 'Tea ' || i.position)`,
     `insert into audit_entries (tenant_id, id, position, actor, action, target, occurred_at, previous_hash, hash)
        select t.id, gen_random_uuid(), 100000 + n, 'user:x', 'tenant.update', 'Tenant:' || t.id, now(), '\\x00', '\\x00' from tenants t, generate_series(1, 110) n where t.slug in ($1, 'platform')`,
   ];
@@ -131,6 +162,23 @@ test('a page further back costs what the first costs', async () => {
   expect(second.statements).toBe(first.statements);
 });
 
+test('products by category and words cost one statement, and those of orders one more than their items', async () => {
+  const searched =
+    'query ($first: Int) { products(category: "drinks", search: "tea", first: $first) { nodes { name price { amount } } } }';
+  const sold = 'query ($first: Int) { orders(first: $first) { nodes { items { product { name } } } } }';
+  await world.owner('update products set searched = upper(name)');
+  for (const first of counts) {
+    const products = await statementsOf(operator, searched, { first });
+    expect([products.data.products.nodes.length, products.statements]).toEqual([first, 1]);
+    const orders = await statementsOf(customer, sold, { first });
+    expect(orders.data.orders.nodes.at(-1).items).toEqual([
+      { product: { name: 'Tea 1' } },
+      { product: { name: 'Tea 2' } },
+    ]);
+    expect([orders.data.orders.nodes.length, orders.statements]).toEqual([first, 3]);
+  }
+});
+
 test('many orders by their ids cost what one costs', async () => {
   const orders = await world.owner<{ id: string }>('select id from orders order by created_at desc limit 100');
   const ids = orders.map(({ id }) => encodeGlobalId('Order', id));
@@ -141,15 +189,39 @@ test('many orders by their ids cost what one costs', async () => {
   expect([one.statements, many.statements]).toEqual([1 + RELATIONS.length, 1 + RELATIONS.length]);
 });
 
+test('packages with the steps of their plans cost one statement and one per relation, however many they are', async () => {
+  const steps = 'steps { kind state provider { slug } booking { reference } }';
+  const query = `query ($first: Int) { packages(first: $first) { nodes { customer { id } order { id } lost { amount } bookings { package { id } } plan { ${steps} } } } }`;
+  // A package that was listed is not asked for again by its bookings.
+  const relations = ['customer', 'order', 'bookings', 'their providers'];
+  for (const first of [1, 5, 20]) {
+    const { statements, data } = await statementsOf(operator, query, { first });
+    expect(data.packages.nodes).toHaveLength(first);
+    const [pay, ...legs] = data.packages.nodes.at(-1).plan.steps;
+    expect(pay).toMatchObject({ kind: 'PAY', state: 'DONE', booking: null });
+    expect(legs.map((leg: any) => `${leg.provider.slug} ${leg.booking.reference}`)).toEqual([
+      expect.stringMatching(/^many-1 .+-1$/),
+      expect.stringMatching(/^many-2 .+-2$/),
+    ]);
+    expect(statements, `${first} packages`).toBe(1 + relations.length);
+  }
+});
+
 const LISTS = Object.values(schema.getQueryType()!.getFields()).filter((field) =>
   getNamedType(field.type).name.endsWith('Connection'),
 );
 /** Who sees a hundred of each, how deep is asked, and how many statements the relations of a node with its large columns are. */
 const READERS: Readonly<Record<string, { as: () => As; depth: number; relations: readonly string[] }>> = {
+  bookings: { as: () => operator, depth: 3, relations: ['customer', 'order', 'provider', 'package'] },
   orders: { as: () => operator, depth: 3, relations: [...RELATIONS, "the invoice's document"] },
+  packages: { as: () => operator, depth: 3, relations: ['customer', 'order', 'bookings'] },
   // A tenant's portal and gateway are shown to who works in it only, so never for a list.
   tenants: { as: () => platformAdmin, depth: 2, relations: [] },
   auditLog: { as: () => platformAdmin, depth: 3, relations: [] },
+  products: { as: () => operator, depth: 3, relations: [] },
+  providers: { as: () => platformAdmin, depth: 3, relations: ['health', 'its history', 'credentials', 'slots'] },
+  providerSlots: { as: () => platformAdmin, depth: 3, relations: ['provider', 'tenant'] },
+  routingDecisions: { as: () => operator, depth: 3, relations: ['provider'] },
   webhookDeliveries: { as: () => operator, depth: 3, relations: ['payment', 'the sealed body'] },
 };
 
@@ -171,3 +243,15 @@ test.each(LISTS.map((field) => [field.name, field] as const))(
     expect(seen).toEqual(counts.map(() => 1 + relations.length));
   },
 );
+
+test('decisions with their candidates, whom these name and by which slot cost one statement more for each', async () => {
+  const query = `query ($first: Int) { routingDecisions(first: $first) { nodes { selected { slug } answeredBy { slug }
+    candidates { provider { slug } slot { id tenant { slug } provider { slug } } } } } }`;
+  for (const first of counts) {
+    const { statements, data } = await statementsOf(operator, query, { first });
+    expect(data.routingDecisions.nodes).toHaveLength(first);
+    for (const { selected, candidates } of data.routingDecisions.nodes)
+      expect(candidates.map(({ provider }: any) => provider.slug)).toEqual([selected.slug, selected.slug]);
+    expect(statements, `${first} decisions`).toBe(1 + ['provider', 'slot', 'tenant'].length);
+  }
+});

@@ -4,7 +4,7 @@ import pg from 'pg';
 
 import { seedDemo, type DemoFacts, type Login } from '../../prisma/seed.ts';
 import type { AccessRules } from '../../src/access.ts';
-import { createApp } from '../../src/app.ts';
+import { createApp, type AppOptions } from '../../src/app.ts';
 import type { Clock } from '../../src/clock.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { App } from '../../src/context.ts';
@@ -41,7 +41,7 @@ export interface SessionFacts {
   readonly userId: string;
 }
 
-export interface TestAppOptions {
+export interface TestAppOptions extends Pick<AppOptions, 'providerDescriptions'> {
   /** Another database's world is joined: a second process on the same database. */
   readonly database?: TestDatabase;
   readonly simulators?: Simulators | null;
@@ -117,6 +117,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     log,
     ...(options.clock && { clock: options.clock }),
     ...(options.access && { access: options.access }),
+    ...(options.providerDescriptions && { providerDescriptions: options.providerDescriptions }),
   });
   const worker = options.worker === false ? null : await startWorker(running.app);
   const server = await startServer(running.app);

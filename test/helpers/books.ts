@@ -50,6 +50,8 @@ const LAWS: Readonly<Record<string, string>> = {
       where p.kind = 'POINTS' and w.kind = 'POINTS_OWED' and p.balance_minor <> 0 and w.balance_minor <> 0`,
   'an order counts one payment as revenue at most': `select p.order_id from payments p join ledger_transactions t
       on t.tenant_id = p.tenant_id and t.subject_id = p.id and t.kind = 'SETTLEMENT' group by 1 having count(*) > 1`,
+  'a cancelled order keeps nothing of the stock': `select t.order_id from stock_takings t join orders o on o.tenant_id = t.tenant_id and o.id = t.order_id
+    where o.status = 'CANCELLED' and t.returned_at is null`,
   'order numbers have no gaps': `select tenant_id from orders where number is not null group by 1
     having count(*) <> count(distinct number) or max(substr(number, 5)::int) <> count(*)`,
   'invoice numbers have no gaps': `select tenant_id from invoices where kind = 'INVOICE' group by 1

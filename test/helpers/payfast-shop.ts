@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { PaymentForm } from '../../src/integrations/contract.ts';
-import { bodyContext } from '../../src/webhooks.ts';
+import { bodyContext } from '../../src/webhook-deliveries.ts';
 import type { TestApp } from './app.ts';
 import type { BookPayment } from './payfast.ts';
 import { Shop, rawId, type WebhookReply } from './shop.ts';

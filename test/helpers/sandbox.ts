@@ -94,6 +94,8 @@ export interface Received {
   readonly headers: Record<string, string>;
   readonly body: Uint8Array;
   readonly sourceAddress: string;
+  /** Of the address posted to, without the question mark. */
+  readonly query: string;
 }
 
 /**
@@ -118,6 +120,7 @@ export async function startReceiver(status: () => number = () => 200, address?: 
         headers: incoming.headers as Record<string, string>,
         body: Buffer.concat(chunks),
         sourceAddress,
+        query: incoming.url?.split('?')[1] ?? '',
       });
       response.writeHead(status()).end();
     });

@@ -111,11 +111,14 @@ export interface Simulators {
   registerFawaterk(account: FawaterkAccount): Promise<void>;
   /** Any integration's account; the settings are its own. */
   register(integration: string, account: string, settings: Readonly<Record<string, unknown>>): Promise<void>;
-  /** Any integration's books, newest first, as they are. */
+  /** Any integration's books, newest first, as they are. @param drill whose books, where it has its own */
   bookOf(
     integration: string,
     account: string,
+    drill?: string,
   ): Promise<{ readonly book: unknown; readonly deliveries: readonly BookDelivery[] }>;
+  /** All of it, however long: for proofs that hold two books against each other. */
+  wholeBook(integration: string, account: string): Promise<unknown>;
   /** What a browser does with a payment form; @returns the address of the hosted page. */
   submit(form: PaymentForm): Promise<string>;
   /** Newest first. */
@@ -178,11 +181,18 @@ export async function startSimulators(options: SimulatorsOptions = {}): Promise<
     },
     register: async (integration, account, settings) =>
       void (await control('PUT', `/${integration}/accounts/${encodeURIComponent(account)}`, settings)),
-    bookOf: async (integration, account) =>
-      (await control('GET', `/${integration}/book?account=${encodeURIComponent(account)}`)) as {
+    bookOf: async (integration, account, drill) =>
+      (await control(
+        'GET',
+        `/${integration}/book?account=${encodeURIComponent(account)}${drill === undefined ? '' : `&drill=${drill}`}`,
+      )) as {
         book: unknown;
         deliveries: BookDelivery[];
       },
+    wholeBook: async (integration, account) => {
+      const address = `/${integration}/book?account=${encodeURIComponent(account)}&limit=10000`;
+      return ((await control('GET', address)) as { book: unknown }).book;
+    },
     submit: async (form) => {
       const address = `${url}${new URL(form.action).pathname}`;
       const answer = await fetch(address, {

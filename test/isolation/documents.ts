@@ -100,8 +100,12 @@ function harmless(typeName: string, enumValue: string | undefined): unknown {
     Locale: 'en',
     EmailAddress: 'nobody@nowhere.example',
     CurrencyCode: 'EGP',
+    CountryCode: 'EG',
+    PhoneNumber: '+201001234567',
     URL: 'https://demo.example/',
+    Date: '2026-01-01',
     DateTime: '2030-01-01T00:00:00Z',
+    LocalTime: '09:00',
     TimeZone: 'UTC',
   };
   if (!(typeName in values)) throw new Error(`Say what a harmless ${typeName} is.`);

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 
 import { createClient } from 'graphql-ws';
-import { getNamedType, type GraphQLField } from 'graphql';
+import { getNamedType, isObjectType, type GraphQLField } from 'graphql';
 import WebSocket from 'ws';
 
 import { schema } from '../../src/schema/index.ts';
 import { headersOf, type As, type TestApp } from '../helpers/app.ts';
 import { argumentsOf, documentOf, idPlaces, type Arguments, type Wanted } from './documents.ts';
-import { CANARIES, type Population } from './population.ts';
+import { CANARIES, legsOf, WINDOW_CANARIES, type Population } from './population.ts';
 
 /** What an id of this name is an id of. A new name must be explained, or the proof fails. */
 const TYPE_OF_ID: Readonly<Record<string, string>> = {
@@ -19,6 +19,9 @@ const TYPE_OF_ID: Readonly<Record<string, string>> = {
   apiKeyId: 'ApiKey',
   tenantId: 'Tenant',
   methodId: 'PaymentMethod',
+  bookingId: 'Booking',
+  productId: 'Product',
+  packageId: 'Package',
 };
 
 export interface FieldProof {
@@ -41,12 +44,43 @@ const NOT_ABOUT_OBJECTS: ReadonlySet<string> = new Set([
   'login',
   'refreshSession',
   'logout',
+  // A link says whose it is, and an address is the asker's word: test/graph/mail.test.ts tries those of other tenants.
+  'requestPasswordReset',
+  'resetPassword',
+  'requestEmailVerification',
+  'verifyEmail',
+  'subscribeNewsletter',
+  'confirmNewsletter',
+  'unsubscribeNewsletter',
   'createTenant',
   'costOf',
   'rateLimit',
   'systemHealth',
   'viewer',
+  // Travel providers are the platform's own; what of them is a tenant's is asked for by its slots.
+  'createProvider',
+  'updateProvider',
+  'setProviderEnabled',
+  'setProviderCredential',
+  'rotateProviderCredential',
+  'testProviderConnection',
+  // What providers sell is nobody's; what is bought of it is.
+  'searchStays',
+  'searchFlights',
+  // They name an integration, which is nobody's; what is on is asked for by faultDrills and by its id.
+  'startFaultDrill',
+  'stopFaultDrill',
 ]);
+
+/** The platform's staff at home see these of all tenants. */
+function isThePlatforms({ field, onlyType }: Case): boolean {
+  return ['tenants', 'providerSlots', 'providers', 'provider'].includes(field.name) || onlyType === 'ProviderSlot';
+}
+
+/** The shop window: whoever is in the shop sees what is for sale, and nothing else of the tenant that others have. */
+const WITHIN = 'another customer of the same tenant';
+
+const SLOT_CHANGES = ['upsertProviderSlot', 'deleteProviderSlot'];
 
 /** Every root field with every id it takes, as every stranger, over every transport; and as its owner, who must get it. */
 export async function proveFields(world: TestApp, population: Population): Promise<FieldProof> {
@@ -59,8 +93,8 @@ export async function proveFields(world: TestApp, population: Population): Promi
       for (const transport of TRANSPORTS) {
         probes += 1;
         const answer = await send(world, as, transport, one);
-        const isTheirs = who === 'the platform at home' && one.field.name === 'tenants';
-        const found = isTheirs ? null : leakOf(answer, one, population);
+        const isTheirs = who === 'the platform at home' && isThePlatforms(one);
+        const found = isTheirs ? null : leakOf(who, answer, one, population);
         if (found) leaks.push(`${one.label} as ${who} over ${transport}: ${found}`);
       }
     }
@@ -82,11 +116,16 @@ function allCases(population: Population): Case[] {
   return [...queries, ...mutations];
 }
 
+function isNode(type: string): boolean {
+  const found = schema.getType(type);
+  return isObjectType(found) && found.getInterfaces().some(({ name }) => name === 'Node');
+}
+
 function casesOf(kind: Case['kind'], field: GraphQLField<unknown, unknown>, population: Population): Case[] {
   if (NOT_ABOUT_OBJECTS.has(field.name)) return [];
   if (field.name === 'node' || field.name === 'nodes') {
     return Object.entries(population.ids)
-      .filter(([type]) => type !== 'PaymentMethod')
+      .filter(([type]) => isNode(type))
       .map(([type, id]) => ({
         kind,
         field,
@@ -99,13 +138,23 @@ function casesOf(kind: Case['kind'], field: GraphQLField<unknown, unknown>, popu
     throw new Error(`The mutation ${field.name} names no object: say in NOT_ABOUT_OBJECTS why.`);
   const own = getNamedType(field.type).name;
   const valueFor = (name: string, path: readonly string[]): unknown => {
-    if (name === 'id') return population.ids[own];
+    if (name === 'id' && field.name === 'upsertProduct') return population.ids['Product'];
+    if (name === 'id') return population.ids[SLOT_CHANGES.includes(field.name) ? 'ProviderSlot' : own];
+    if (name === 'key' && field.name === 'setFeatureFlag') return 'blog';
+    if (name === 'slug' || name === 'providerSlug') return population.provider.slug;
+    if (name === 'legs') return legsOf(population);
+    if (name === 'contactPhone') return '+201001234567';
     if (name.endsWith('Id') && (path[0] === 'input' || path.length === 1)) {
+      if (name === 'offerId') return population.offers[field.name === 'bookFlight' ? 'flight' : 'stay'];
       const type = TYPE_OF_ID[name];
       if (!type) throw new Error(`Say in TYPE_OF_ID what ${field.name}.${name} is an id of.`);
       return population.ids[type];
     }
     if (name === 'month') return population.invoiceMonth;
+    if (['moneyReport', 'timeSlots'].includes(field.name) && (name === 'from' || name === 'to'))
+      return population.reportDays[name];
+    if ((field.name === 'providerUsage' || field.name === 'replayRouting') && name === 'from')
+      return population.routedSince;
     if (name === 'key' && field.name === 'operation') return population.operationKey;
     return undefined;
   };
@@ -129,16 +178,22 @@ function casesOf(kind: Case['kind'], field: GraphQLField<unknown, unknown>, popu
 }
 
 // Order and invoice numbers exist in every tenant, so a stranger's own object may answer: what counts is whether anything of A is in it.
-function leakOf(answer: string, one: Case, population: Population): string | null {
+function leakOf(who: string, answer: string, one: Case, population: Population): string | null {
   if (answer.includes('RATE_LIMITED')) return 'was refused unasked, and proves nothing';
-  const canary = CANARIES.find((word) => answer.includes(word));
+  const isWithin = who === WITHIN;
+  const canary = (isWithin ? CANARIES : [...CANARIES, ...WINDOW_CANARIES]).find((word) => answer.includes(word));
   if (canary) return `shows ${canary}`;
   const sent = JSON.stringify(one.args);
-  const id = Object.values(population.ids).find((known) => answer.includes(known) && !sent.includes(known));
+  const hidden = Object.entries(population.ids).filter(([type]) => !(isWithin && type === 'Product'));
+  const id = hidden.map(([, known]) => known).find((known) => answer.includes(known) && !sent.includes(known));
   if (id) return `shows the id ${id}`;
   const data = (JSON.parse(answer) as { data?: Record<string, unknown> }).data?.[one.field.name];
+  if (isWithin && one.onlyType === 'Product') return null;
   if (one.label.startsWith('node(') && data !== null && data !== undefined) return 'gives a node';
   if (one.kind === 'mutation' && isDone(data)) return 'was done';
+  // Within the tenant an offer is anybody's who was shown it; elsewhere it is nothing.
+  if (who.startsWith('another tenant') && sent.includes('offerId') && !answer.includes('OFFER_EXPIRED'))
+    return 'opens an offer';
   return null;
 }
 
@@ -158,16 +213,22 @@ async function ownerGets(world: TestApp, population: Population, one: Case): Pro
     population.owners.operator,
     population.owners.tenantAdmin,
     population.owners.platformInA,
+    population.owners.platformAtHome,
   ]) {
-    const answer = JSON.parse(await send(world, as, 'http', one)) as { data?: Record<string, any>; errors?: unknown };
+    const answer = JSON.parse(await send(world, as, 'http', one)) as {
+      data?: Record<string, any>;
+      errors?: readonly { extensions: { code: string } }[];
+    };
     const data = answer.data?.[one.field.name];
+    // Whose offers were asked for at the provider has had them opened.
+    if (answer.errors?.some(({ extensions }) => extensions.code === 'PROVIDER_UNAVAILABLE')) return true;
     if (data === null || data === undefined) continue;
     if (one.kind === 'query') {
       if (JSON.stringify(data) !== '[null]' && JSON.stringify(data) !== '[]' && data.nodes?.length !== 0) return true;
       continue;
     }
     const codes = data.userErrors.map(({ code }: { code: string }) => code);
-    if (!codes.includes('NOT_FOUND') && !codes.includes('FORBIDDEN')) return true;
+    if (!['NOT_FOUND', 'FORBIDDEN', 'OFFER_EXPIRED'].some((code) => codes.includes(code))) return true;
   }
   return false;
 }
@@ -189,6 +250,23 @@ async function fingerprintOfA(world: TestApp, population: Population): Promise<s
     'loyalty_lots',
     'webhook_deliveries',
     'inquiries',
+    'provider_slots',
+    'package_policies',
+    'packages',
+    'email_senders',
+    'mail_templates',
+    'mail_suppressions',
+    'newsletter_subscriptions',
+    'fault_drills',
+    'business_hours',
+    'hours_exceptions',
+    'booking_rules',
+    'feature_flags',
+    'products',
+    'stock_takings',
+    'resources',
+    'product_resources',
+    'allocations',
   ];
   const parts = await Promise.all(
     tables.map((table) =>
@@ -205,8 +283,11 @@ async function fingerprintOfA(world: TestApp, population: Population): Promise<s
   return [...parts.map(([row]) => row!.print), keys!.print].join();
 }
 
+/** Deeper, it shows what of providers is the platform's, and with its refusal says nothing of the rest. */
+const SHALLOW = new Set(['providerUsage']);
+
 async function send(world: TestApp, as: As, transport: Transport, one: Case): Promise<string> {
-  const document = documentOf(schema, one, transport === 'http' ? 3 : 2);
+  const document = documentOf(schema, one, transport === 'http' && !SHALLOW.has(one.field.name) ? 3 : 2);
   const headers = { 'content-type': 'application/json', ...headersOf(as) };
   const post = async (body: unknown) =>
     (await world.request('POST', '/graphql', { headers, body: JSON.stringify(body) })).text;

@@ -2,6 +2,9 @@ import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createWsClient } from 'graphql-ws';
 import WebSocket from 'ws';
 
+import { PLATFORM_TENANT_ID } from '../../src/auth/platform.ts';
+import { appendEvent, type EventType, type NewEvent } from '../../src/events.ts';
+import { decodeGlobalId } from '../../src/global-id.ts';
 import { schema } from '../../src/schema/index.ts';
 import { eventually, headersOf, type As, type TestApp } from '../helpers/app.ts';
 import { selectionOf } from './documents.ts';
@@ -35,7 +38,11 @@ interface Shot {
   readonly depth: 1 | 3;
 }
 
-/** An order of the victim that is issued and paid for while everybody listens. */
+/** Whom a field is for; where it is for all, whoever owns something is shown theirs. */
+const FOR_STAFF: ReadonlySet<string> = new Set(['providerHealthChanged']);
+const isForStaff = ({ name }: { readonly name: string }): boolean => FOR_STAFF.has(name.split('(')[0]!);
+
+/** An order of the victim that is issued and paid for while everybody listens; a stay of theirs ends, and its provider falls ill. */
 async function newOrder(
   world: TestApp,
   population: Population,
@@ -60,21 +67,60 @@ async function newOrder(
     await world.data(customer, 'mutation ($input: PayOrderInput!) { payOrder(input: $input) { payment { id } } }', {
       input: { orderId, methodId: population.ids['PaymentMethod'] },
     });
+    await world.data(operator, SET_STATUS, { input: { bookingId: population.ids['Booking'], status: 'COMPLETED' } });
+    await fallIll(world, population);
   };
   return { orderId, happen };
 }
 
-/** Every subscription with every argument it takes. @throws where one takes an argument that nobody thought of */
-function shots(orderId: string, after: string): Shot[] {
+const SET_STATUS =
+  'mutation ($input: UpdateBookingStatusInput!) { updateBookingStatus(input: $input) { booking { id } userErrors { code } } }';
+
+/** As the health keeper writes it, on the platform's stream. */
+const fallIll = (world: TestApp, { provider: { slug, id } }: Population): Promise<void> =>
+  tell(world, PLATFORM_TENANT_ID, {
+    type: 'provider.health',
+    aggregateType: 'Provider',
+    aggregateId: decodeGlobalId(id)!.id,
+    payload: {
+      v: 1,
+      slug,
+      verticals: ['LODGING'],
+      previousStatus: 'HEALTHY',
+      status: 'UNHEALTHY',
+      evidence: {},
+    },
+  });
+
+async function tell<T extends EventType>(
+  { app: { db, journal, clock, newId } }: TestApp,
+  tenantId: string,
+  event: Omit<NewEvent<T>, 'id' | 'version' | 'occurredAt'>,
+): Promise<void> {
+  await db.write({ tenantId, customerId: null }, async (tx) =>
+    appendEvent(tx, { ...event, id: newId(), version: 2, occurredAt: clock.now() }),
+  );
+  journal.wake();
+}
+
+/**
+ * Every subscription with every argument it takes: alone, from a place, and what narrows it together with that place.
+ * @throws where one takes an argument that nobody thought of
+ */
+function shots(given: Readonly<Record<string, unknown>>): Shot[] {
   return FIELDS.flatMap(({ name, args }) => {
-    const strange = args.find((argument) => argument.name !== 'orderId' && argument.name !== 'after');
+    const strange = args.find((argument) => !(argument.name in given));
     if (strange) throw new Error(`Say what ${name}.${strange.name} is probed with.`);
-    return ([1, 3] as const).flatMap((depth) => [
-      { field: name, args: {}, name, depth },
-      { field: name, args: { orderId }, name: `${name}(orderId)`, depth },
-      { field: name, args: { after }, name: `${name}(after)`, depth },
-      { field: name, args: { orderId, after }, name: `${name}(orderId, after)`, depth },
-    ]);
+    const narrowing = args.map((argument) => argument.name).filter((argument) => argument !== 'after');
+    const sets = [[], ['after'], ...narrowing.flatMap((one) => [[one], [one, 'after']])];
+    return ([1, 3] as const).flatMap((depth) =>
+      sets.map((names) => ({
+        field: name,
+        args: Object.fromEntries(names.map((one) => [one, given[one]])),
+        name: names.length === 0 ? name : `${name}(${names.join(', ')})`,
+        depth,
+      })),
+    );
   });
 }
 
@@ -82,7 +128,13 @@ function shots(orderId: string, after: string): Shot[] {
 export async function proveLive(world: TestApp, population: Population): Promise<LiveProof> {
   const { orderId, happen } = await newOrder(world, population);
   const { extensions } = await world.ask(population.owners.operator, '{ orders(first: 1) { nodes { id } } }');
-  const all = shots(orderId, extensions!['cursor'] as string);
+  const all = shots({
+    orderId,
+    bookingId: population.ids['Booking'],
+    slug: population.provider.slug,
+    vertical: 'LODGING',
+    after: extensions!['cursor'] as string,
+  });
   const live = openAll(world, population, all);
   await allOpen(world, live);
   await happen();
@@ -96,7 +148,7 @@ export async function proveLive(world: TestApp, population: Population): Promise
   const second = await judge(world, population, late);
   return {
     fields: FIELDS.length,
-    probes: live.strangers.length + late.strangers.length,
+    probes: [live, late].reduce((sum, { guests, strangers }) => sum + guests.length + strangers.length, 0),
     leaks: [...first.leaks, ...second.leaks],
     withoutControl: [...first.withoutControl, ...second.withoutControl],
   };
@@ -104,21 +156,45 @@ export async function proveLive(world: TestApp, population: Population): Promise
 
 interface Everybody {
   readonly owners: readonly Open[];
+  /** May know that it happened, and nothing of the victim's. */
+  readonly guests: readonly Open[];
   readonly strangers: readonly Open[];
 }
 
 function openAll(world: TestApp, { owners, strangers }: Population, all: readonly Shot[]): Everybody {
-  const { customer, operator } = owners;
-  const openFor = (people: Readonly<Record<string, As>>): Open[] =>
+  const { customer, operator, platformAtHome } = owners;
+  const openFor = (wanted: readonly Shot[], people: Readonly<Record<string, As>>): Open[] =>
     TRANSPORTS.flatMap((transport) =>
-      all.flatMap((shot) => Object.entries(people).map(([who, as]) => open(world, as, transport, shot, who))),
+      wanted.flatMap((shot) => Object.entries(people).map(([who, as]) => open(world, as, transport, shot, who))),
     );
-  return { owners: openFor({ customer, operator }), strangers: openFor(strangers) };
+  const [ofStaff, ofAll] = [all.filter(isForStaff), all.filter((shot) => !isForStaff(shot))];
+  // What is for staff is for every tenant's: strangers to it are customers, and the others see nothing of the victim's through it.
+  const customers = Object.entries(strangers).filter(([who]) => who.includes('customer'));
+  const staff = Object.entries(strangers).filter(
+    ([who]) => who.startsWith('another tenant') && !who.includes('customer'),
+  );
+  const shallow = ofStaff.filter(({ depth }) => depth === 1);
+  return {
+    // All there is of a provider is for the platform's administrators at home, where A's cursor is none.
+    owners: [
+      ...openFor(ofAll, { customer, operator }),
+      ...openFor(shallow, { operator }),
+      ...openFor(
+        ofStaff.filter(({ args }) => !('after' in args)),
+        { platformAtHome },
+      ),
+    ],
+    guests: openFor(ofStaff, Object.fromEntries(staff)),
+    strangers: [
+      ...openFor(ofAll, strangers),
+      ...openFor(ofStaff, { ...Object.fromEntries(customers), 'the customer': customer }),
+    ],
+  };
 }
 
 /** Until each is counted as open, or was refused. */
-async function allOpen(world: TestApp, { owners, strangers }: Everybody): Promise<void> {
-  const all = [...owners, ...strangers];
+async function allOpen(world: TestApp, { owners, guests, strangers }: Everybody): Promise<void> {
+  const all = [...owners, ...guests, ...strangers];
   await eventually(
     async () => {
       const { values } = await world.app.metrics.subscriptions.get();
@@ -133,14 +209,16 @@ async function allOpen(world: TestApp, { owners, strangers }: Everybody): Promis
 async function judge(
   world: TestApp,
   population: Population,
-  { owners, strangers }: Everybody,
+  { owners, guests, strangers }: Everybody,
 ): Promise<Pick<LiveProof, 'leaks' | 'withoutControl'>> {
   const without = await Promise.all(owners.map(got));
   await settled(world, population, strangers);
-  const leaks = strangers.flatMap((one) =>
-    one.answers.flatMap((answer) => (isLeak(answer, population) ? [`${one.label}: ${answer.slice(0, 200)}`] : [])),
-  );
-  for (const one of [...owners, ...strangers]) one.close();
+  const leaksOf = (all: readonly Open[], isLeak: (answer: string, population: Population) => boolean): string[] =>
+    all.flatMap(({ label, answers }) =>
+      answers.filter((answer) => isLeak(answer, population)).map((answer) => `${label}: ${answer.slice(0, 200)}`),
+    );
+  const leaks = [...leaksOf(strangers, tellsOfVictim), ...leaksOf(guests, showsVictim)];
+  for (const one of [...owners, ...guests, ...strangers]) one.close();
   await eventually(
     async () => (await world.app.metrics.subscriptions.get()).values.reduce((sum, { value }) => sum + value, 0),
     (count) => count === 0,
@@ -153,11 +231,14 @@ const got = (one: Open): Promise<boolean> =>
   eventually(() => one.answers.some((answer) => answer.includes('"status":')), Boolean, 15_000).catch(() => false);
 
 /**
- * Shows the victim's words or ids, or that something of theirs happened: orders of strangers are only ever cancelled here, and nobody pays
- * them.
+ * Shows the victim's words or ids, or that something of theirs happened: orders and bookings of strangers are only ever cancelled here,
+ * and nobody pays them.
  */
-function isLeak(answer: string, population: Population): boolean {
-  if (/"status":"(ISSUED|PENDING)"/.test(answer)) return true;
+function tellsOfVictim(answer: string, population: Population): boolean {
+  return /"status":"(ISSUED|PENDING|COMPLETED|UNHEALTHY)"/.test(answer) || showsVictim(answer, population);
+}
+
+function showsVictim(answer: string, population: Population): boolean {
   return [...CANARIES, ...Object.values(population.ids)].some((word) => answer.includes(word));
 }
 
@@ -167,7 +248,7 @@ function isLeak(answer: string, population: Population): boolean {
  */
 async function settled(world: TestApp, population: Population, strangers: readonly Open[]): Promise<void> {
   const listening = strangers.filter(
-    ({ label, refused }) => label.startsWith('order') && !label.includes('platform') && !refused(),
+    ({ label, refused }) => /^(order|booking)/.test(label) && !label.includes('platform') && !refused(),
   );
   if (listening.length === 0) throw new Error('No stranger listens, so nothing would be proven.');
   const before = new Map(listening.map((one) => [one, one.answers.length]));
@@ -179,20 +260,33 @@ async function settled(world: TestApp, population: Population, strangers: readon
   );
 }
 
-/** An order of the peer and one of the other tenant's customer change their status. */
+/** An order and a booking of the peer, and of the other tenant's customer, change their status. */
 async function ownEvents(world: TestApp, population: Population): Promise<void> {
   const create =
     'mutation ($input: CreateOrderInput!) { createOrder(input: $input) { order { id } userErrors { code } } }';
   const cancel =
     'mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { order { id } userErrors { code } } }';
   const items = [{ description: [{ locale: 'en', text: 'Harmless' }], quantity: 1, unitPrice: '1.00' }];
-  for (const as of [
-    population.strangers['another customer of the same tenant']!,
-    population.strangers["another tenant's customer"]!,
-  ]) {
+  for (const [tenantId, as] of [
+    [population.tenantA, population.strangers['another customer of the same tenant']!],
+    [population.tenantB, population.strangers["another tenant's customer"]!],
+  ] as const) {
     const { createOrder } = await world.data(as, create, { input: { type: 'PRODUCT', items } });
     await world.data(as, cancel, { input: { orderId: createOrder.order.id } });
+    const { viewer } = await world.data(as, '{ viewer { user { id } } }');
+    await cancelledBooking(world, tenantId, decodeGlobalId(viewer.user.id)!.id);
   }
+}
+
+async function cancelledBooking(world: TestApp, tenantId: string, customerId: string): Promise<void> {
+  const id = world.app.newId();
+  await world.owner(
+    `insert into bookings (tenant_id, id, reference, kind, status, customer_id, starts_at, ends_at, amount_minor, currency_code, guests, created_at)
+     values ($1, $2, $3, 'STAY', 'CANCELLED', $4, now(), now() + interval '1 day', 100, 'EGP', '[]', now())`,
+    [tenantId, id, `HARMLESS-${id}`, customerId],
+  );
+  const payload = { v: 1, orderId: null, customerId, previousStatus: 'CONFIRMED', status: 'CANCELLED' } as const;
+  await tell(world, tenantId, { type: 'booking.status', aggregateType: 'Booking', aggregateId: id, payload });
 }
 
 function open(world: TestApp, as: As, transport: Transport, shot: Shot, who: string): Open {
@@ -207,12 +301,15 @@ function open(world: TestApp, as: As, transport: Transport, shot: Shot, who: str
   const answers: string[] = [];
   const take = (answer: unknown): void => void answers.push(JSON.stringify(answer));
   const sink = { next: take, error: take, complete: () => undefined };
-  const refused = (): boolean => answers.some((answer) => answer.includes('"errors":') || answer.startsWith('['));
+  // An event that could not be shown in full has data beside its errors, be it null.
+  const refused = (): boolean =>
+    answers.some((answer) => answer.startsWith('[') || (answer.includes('"errors":') && !answer.includes('"data":')));
   const label = `${shot.name} as ${who} over ${transport}`;
   if (transport === 'websocket') {
     const connectionParams = {
       ...(as.token && { authorization: `Bearer ${as.token}` }),
       ...(as.key && { apiKey: as.key }),
+      ...(as.tenant && { tenant: as.tenant }),
     };
     const client = createWsClient({ url: world.wsUrl, webSocketImpl: WebSocket, connectionParams, retryAttempts: 0 });
     client.subscribe(document, sink);

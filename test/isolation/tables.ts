@@ -5,9 +5,12 @@ import type { TestApp } from '../helpers/app.ts';
 import { TENANT_A, TENANT_B } from './population.ts';
 
 /** Tables no tenant owns, and why that is right. */
-const PLATFORM_TABLES: Readonly<Record<string, string>> = {
+export const PLATFORM_TABLES: Readonly<Record<string, string>> = {
   _prisma_migrations: 'the list of migrations; the application has no right to it',
   signing_keys: "the platform's own token keys: the private half is sealed, the public half is published",
+  providers: "the platform's catalogue: everybody's process routes by it, and the credentials are elsewhere",
+  provider_health: 'how the providers do, from everybody’s calls: numbers, by which everybody is routed',
+  provider_health_records: 'the same, as it was',
 };
 
 /** Tables in which a customer's transaction sees its own rows only: the column that says whose. */
@@ -22,6 +25,7 @@ const CUSTOMER_TABLES: Readonly<Record<string, string>> = {
   ledger_entries: 'holder_id',
   ledger_holds: 'holder_id',
   loyalty_lots: 'customer_id',
+  packages: 'customer_id',
 };
 
 export interface TableProof {
@@ -182,4 +186,42 @@ async function customerProbes(world: TestApp, table: string): Promise<Probe[]> {
       run: async () => (await rowsOf(victim!)) === 0,
     },
   ];
+}
+
+/** Tables that everybody reads and the platform alone writes. */
+const READ_BY_ALL = ['providers', 'provider_health', 'provider_health_records'] as const;
+
+/** What a tenant could do to the platform's own tables: nothing but read. */
+export async function provePlatformTables(world: TestApp, only?: string): Promise<TableProof> {
+  const tables = READ_BY_ALL.filter((table) => only === undefined || table === only);
+  const leaks: string[] = [];
+  let probes = 0;
+  for (const table of tables) {
+    const print = async () =>
+      (await world.owner(`select md5(string_agg(t::text, '|' order by t::text)) as print from ${table} t`))[0].print;
+    const before = await print();
+    if (before === null) leaks.push(`${table}: it is empty, so nothing was proven`);
+    const columns = await world.owner<{ name: string }>(
+      'select attname as name from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped order by attnum',
+      [table],
+    );
+    const [row] = await world.owner(`select to_jsonb(t) as row from ${table} t limit 1`);
+    const json = JSON.stringify(row?.row ?? {}).replaceAll("'", "''");
+    const attempts = [
+      ...columns.map(({ name }) => `update ${table} set ${name} = ${name}${name === 'version' ? ' + 1' : ''}`),
+      `delete from ${table}`,
+      `insert into ${table} select * from jsonb_populate_record(null::${table}, '${json}'::jsonb || jsonb_build_object(${table === 'providers' ? "'slug', 'forged', " : ''}'id', gen_random_uuid()))`,
+    ];
+    for (const statement of attempts) {
+      probes += 1;
+      const changed = await world.app.db
+        .write({ tenantId: TENANT_A, customerId: null }, (tx) => tx.query(`${statement} returning *`))
+        .catch((error: unknown) => {
+          if (!(error instanceof pg.DatabaseError)) throw error;
+          return [];
+        });
+      if (changed.length > 0 || (await print()) !== before) leaks.push(`${table}: a tenant changes it: ${statement}`);
+    }
+  }
+  return { tables: tables.length, probes, leaks };
 }

@@ -51,6 +51,7 @@ describe("the application's login", () => {
       'set local session_replication_role = replica',
       "select lock_ledger_accounts('[]', '{}')",
       "select end_ledger_holds('[]')",
+      "select post_ledger_entries('{}')",
     ])
       await expect(asApplication(statement), statement).rejects.toThrow(/permission denied/);
     await expect(asApplication('alter table ledger_entries disable trigger all')).rejects.toThrow(/must be owner/);
@@ -131,10 +132,31 @@ describe('a transaction', () => {
     ],
     ['of one entry', [[1, 5]], /does not balance/],
     ['of one entry of nothing', [[1, 0]], /does not balance/],
+    [
+      'numbered from 2',
+      [
+        [2, 5],
+        [3, -5],
+      ],
+      /is complete/,
+    ],
+    [
+      'numbered with a gap',
+      [
+        [1, 5],
+        [3, -5],
+      ],
+      /is complete/,
+    ],
   ])('%s is refused, whoever writes it', async (_what, entries, refusal) => {
     const id = await begin();
     await expect(insert(id, entries)).rejects.toThrow(refusal);
     await shelf.owner.query('rollback');
+  });
+
+  test('without any entry is refused when it is committed, whoever writes it', async () => {
+    await begin();
+    await expect(shelf.owner.query('commit')).rejects.toThrow(/does not balance/);
   });
 
   test('takes no entry more once it is written, not even a pair that balances', async () => {
@@ -240,6 +262,54 @@ describe('a transaction', () => {
   });
 });
 
+test('whatever comes together, known accounts and new ones, one of them twice, one transaction or three, is posted whole', async () => {
+  const [known, stranger] = [randomUUID(), randomUUID()];
+  await shelf.post(gift(100n), { customerId: known });
+  const entry = (holderId: string, amountMinor: number) => ({
+    kind: holderId === NIL ? 'ADJUSTMENTS_GIVEN' : 'WALLET',
+    holderId,
+    amountMinor: String(amountMinor),
+  });
+  const posting = (...entries: ReturnType<typeof entry>[]) => ({
+    id: randomUUID(),
+    kind: 'TEST',
+    subjectId: randomUUID(),
+    currencyCode: 'EGP',
+    occurredAt: '2026-11-21T00:00:00Z',
+    entries,
+  });
+  const works = [
+    [posting(entry(known, -10), entry(NIL, 10))],
+    [posting(entry(NIL, 10), entry(known, -4), entry(known, -6))],
+    [posting(entry(known, 5), entry(stranger, -5))],
+    [
+      posting(entry(known, -1), entry(NIL, 1)),
+      posting(entry(stranger, 2), entry(known, -2)),
+      posting(entry(randomUUID(), -3), entry(NIL, 3)),
+    ],
+  ];
+  for (const work of works) await asApplication("select post_ledger($1, '[]')", [JSON.stringify(work)]);
+  const { rows } = await shelf.owner.query<{ holder: string; balance: string; entries: string }>(
+    'select holder_id as holder, balance_minor as balance, entry_count as entries from ledger_accounts where holder_id = any ($1)',
+    [[known, stranger]],
+  );
+  expect(new Map(rows.map(({ holder, balance, entries }) => [holder, `${balance} ${entries}`]))).toEqual(
+    new Map([
+      [known, '-118 7'],
+      [stranger, '-3 2'],
+    ]),
+  );
+  const { rows: written } = await shelf.owner.query<{ entries: string[] }>(
+    `select array_agg(a.holder_id::text || ' ' || e.amount_minor order by e.position) as entries from ledger_entries e
+     join ledger_accounts a on a.tenant_id = e.tenant_id and a.id = e.account_id where e.transaction_id = any ($1) group by e.transaction_id`,
+    [works.flat().map(({ id }) => id)],
+  );
+  expect(new Set(written.map(({ entries }) => entries.join()))).toEqual(
+    new Set(works.flat().map(({ entries }) => entries.map((e) => `${e.holderId} ${e.amountMinor}`).join())),
+  );
+  expect(await shelf.fault()).toBeNull();
+});
+
 describe('two phases', () => {
   const wallet = async (customerId: string) => {
     const { rows } = await shelf.owner.query<{ balance: string; held: string }>(
@@ -308,27 +378,27 @@ describe('two phases', () => {
     expect(await shelf.fault()).toBeNull();
   });
 
-  test('opposite transfers between two wallets at once never deadlock and lose nothing', async () => {
+  test('opposite transfers between two wallets at once, one by one and two together, never deadlock and lose nothing', async () => {
     const pair = [randomUUID(), randomUUID()];
     for (const customerId of pair) await shelf.post(gift(1_000n), { customerId });
-    const transfer = (from: string, to: string) =>
-      asApplication("select post_ledger($1, '[]')", [
-        JSON.stringify([
-          {
-            id: randomUUID(),
-            kind: 'TRANSFER',
-            subjectId: randomUUID(),
-            currencyCode: 'EGP',
-            occurredAt: new Date(),
-            entries: [
-              { kind: 'WALLET', holderId: from, amountMinor: '7' },
-              { kind: 'WALLET', holderId: to, amountMinor: '-7' },
-            ],
-          },
-        ]),
-      ]);
+    const transfer = (from: string, to: string) => ({
+      id: randomUUID(),
+      kind: 'TRANSFER',
+      subjectId: randomUUID(),
+      currencyCode: 'EGP',
+      occurredAt: new Date(),
+      entries: [
+        { kind: 'WALLET', holderId: from, amountMinor: '7' },
+        { kind: 'WALLET', holderId: to, amountMinor: '-7' },
+      ],
+    });
+    const post = (index: number) => {
+      const [from, to] = [pair[index % 2]!, pair[(index + 1) % 2]!];
+      const work = index % 3 === 0 ? [transfer(from, to), transfer(to, from)] : [transfer(from, to)];
+      return asApplication("select post_ledger($1, '[]')", [JSON.stringify(work)]);
+    };
     const before = shelf.attempts;
-    await Promise.all(Array.from({ length: 120 }, (_, index) => transfer(pair[index % 2]!, pair[(index + 1) % 2]!)));
+    await Promise.all(Array.from({ length: 120 }, (_, index) => post(index)));
     expect(shelf.attempts - before, 'a deadlock is run again').toBe(120);
     expect([await wallet(pair[0]!), await wallet(pair[1]!)]).toEqual([
       { balance: 1_000, held: 0 },
@@ -462,7 +532,9 @@ test("an owner that is no superuser can let a customer's own transaction post to
       );
     }
     await shelf.owner.query(
-      'alter function post_ledger(jsonb, jsonb) owner to plain_owner_of_tests; alter function check_ledger_balance() owner to plain_owner_of_tests',
+      `alter function post_ledger(jsonb, jsonb) owner to plain_owner_of_tests;
+       alter function post_ledger_entries(jsonb) owner to plain_owner_of_tests;
+       alter function check_ledger_balance() owner to plain_owner_of_tests`,
     );
     await shelf.owner.query('select enter_tenant($1, $2)', [TENANT, BADR]);
     const entries = [

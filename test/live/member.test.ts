@@ -27,7 +27,7 @@ test('who is held back in the very moment of going live reads on afterwards, and
       },
       read: async () => [event],
     },
-    filter: { tenantId: 'a', eventType: 'order.status', orderId: null, customerId: null },
+    filter: { tenantId: 'a', eventType: 'order.status', subject: null, customerId: null, vertical: null },
     pastResultFor: async () => Buffer.from('second'),
     leaveLive: () => void (live = false),
     goLive: (member: Member) => {

@@ -9,14 +9,29 @@ export const WATCH_PAYMENTS = `subscription WatchPayments($orderId: ID, $after: 
   paymentStatusChanged(orderId: $orderId, after: $after) { cursor previousStatus status payment { id order { id } } }
 }`;
 
-export interface OrderEvent {
+export const WATCH_BOOKINGS = `subscription WatchBookings($bookingId: ID, $after: EventCursor) {
+  bookingStatusChanged(bookingId: $bookingId, after: $after) { cursor occurredAt previousStatus status booking { id status customer { id } } }
+}`;
+export const WATCH_HEALTH = `subscription WatchHealth($slug: String, $vertical: Vertical, $after: EventCursor) {
+  providerHealthChanged(slug: $slug, vertical: $vertical, after: $after) { cursor occurredAt previousStatus status evidence provider { slug health { status } } }
+}`;
+
+interface StatusEvent {
   readonly cursor: string;
   readonly previousStatus: string;
   readonly status: string;
+}
+export interface OrderEvent extends StatusEvent {
   readonly order: { readonly id: string; readonly status: string };
 }
-type Data = { orderStatusChanged: OrderEvent };
-type Result = ExecutionResult<Data, { cursor?: string }>;
+export interface BookingEvent extends StatusEvent {
+  readonly booking: { readonly id: string; readonly status: string };
+}
+export interface HealthEvent extends StatusEvent {
+  readonly evidence: Readonly<Record<string, unknown>>;
+  readonly provider: { readonly slug: string; readonly health: { readonly status: string } };
+}
+type Result<E> = ExecutionResult<Readonly<Record<string, E>>, { cursor?: string }>;
 
 /** What both stock clients have in common. */
 interface StockClient {
@@ -27,17 +42,17 @@ interface StockClient {
 }
 
 /** Everything one subscription was told, in the order of its coming. */
-export class Tape {
-  readonly results: Result[] = [];
+export class Tape<E extends StatusEvent = OrderEvent> {
+  readonly results: Result<E>[] = [];
   error: unknown = null;
   isComplete = false;
   readonly stop: () => void;
 
   constructor(client: StockClient, query: string, variables: Record<string, unknown> = {}, operationName?: string) {
-    this.stop = client.subscribe<Data>(
+    this.stop = client.subscribe<Readonly<Record<string, E>>>(
       { query, variables, ...(operationName !== undefined && { operationName }) },
       {
-        next: (result) => this.results.push(result as Result),
+        next: (result) => this.results.push(result as Result<E>),
         error: (error) => (this.error = error),
         complete: () => (this.isComplete = true),
       },
@@ -45,21 +60,21 @@ export class Tape {
   }
 
   /** A tape of a subscription that the server has in its books. */
-  static async begun(
+  static async begun<E extends StatusEvent = OrderEvent>(
     stage: Stage,
     client: StockClient,
     query: string,
     variables: Record<string, unknown> = {},
     operationName?: string,
-  ): Promise<Tape> {
+  ): Promise<Tape<E>> {
     const before = await openSubscriptions(stage);
-    const tape = new Tape(client, query, variables, operationName);
+    const tape = new Tape<E>(client, query, variables, operationName);
     await until(() => openSubscriptions(stage)).toBe(before + 1);
     return tape;
   }
 
-  get events(): OrderEvent[] {
-    return this.results.map((result) => result.data?.orderStatusChanged).filter((event) => event !== undefined);
+  get events(): E[] {
+    return this.results.flatMap((result) => Object.values(result.data ?? {}));
   }
 
   get statuses(): string[] {

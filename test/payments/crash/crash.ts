@@ -1,19 +1,17 @@
-import { createServer, type AddressInfo } from 'node:net';
-
 import pg from 'pg';
 
 import { seedDemo } from '../../../prisma/seed.ts';
 import { brokenLaws } from '../../helpers/books.ts';
 import { createTestDatabase } from '../../helpers/database.ts';
+import { askingAny, freePort, killingWhile, type Kills } from '../../helpers/raging.ts';
 import { startSimulators, type Simulators } from '../../helpers/simulators.ts';
 import { Child, forkApi } from '../../live/storm/children.ts';
 import { pause, Random } from '../../live/storm/random.ts';
 import { differences } from './differences.ts';
-import { shopOnce, type Ask, type Counts, type Shop } from './shopper.ts';
+import { shopOnce, type Counts, type Shop } from './shopper.ts';
 
 const SECRET_KEY = 'a master key for tests, nowhere else in use';
 const SHOPPERS = 12;
-const KILL_EVERY_MS = 1_500;
 const SETTLE_MS_MAX = 300_000;
 
 /** Of every kind that a gateway is known for, at once: lost answers, lost, late and repeated webhooks, outages. */
@@ -34,7 +32,7 @@ const RULES = [
 
 export interface CrashResult extends Counts {
   readonly seed: number;
-  readonly kills: { process: number; backend: number };
+  readonly kills: Kills;
   /** What ours, the vendor's books and the ledger do not agree on, and the laws that are broken: empty where all is well. */
   readonly differences: readonly string[];
 }
@@ -109,7 +107,7 @@ async function openShop(of: {
       ...(integration === 'fawaterk' && { refundApprovalMs: 200 }),
     });
   await of.simulators.scenario({ account: facts.tenantSlug, rules: RULES });
-  const ask = asking(of.ports, of.random);
+  const ask = askingAny(of.ports, of.random, PASSING);
   const signIn = async (login: object) => {
     const { login: payload } = await ask(
       '',
@@ -133,6 +131,7 @@ async function openShop(of: {
   };
 }
 
+const PASSING = new Set(['OPERATION_IN_FLIGHT', 'PAYMENT_PENDING', 'GATEWAY_UNAVAILABLE', 'OVERLOADED', 'INTERNAL']);
 const WALLET_MINOR = 100_000_000;
 
 async function fillWallet(owner: Query, customerGlobalId: string): Promise<void> {
@@ -147,40 +146,6 @@ async function fillWallet(owner: Query, customerGlobalId: string): Promise<void>
   );
 }
 
-const TRIES = 400;
-
-/** Asks one process, then the other, until there is an answer that is not about the processes' own trouble. */
-function asking(ports: readonly number[], random: Random): Ask {
-  return async (token, query, { key, ...variables }) => {
-    let last: unknown;
-    for (let attempt = 0; attempt < TRIES; attempt += 1) {
-      try {
-        const answer = await fetch(`http://127.0.0.1:${random.pick(ports)}/graphql`, {
-          method: 'POST',
-          headers: {
-            'content-type': 'application/json',
-            ...(token ? { authorization: `Bearer ${token}` } : { 'x-api-key': key as string }),
-          },
-          body: JSON.stringify({ query, variables }),
-        });
-        const { data, errors } = (await answer.json()) as { data: any; errors?: { extensions: { code: string } }[] };
-        if (!errors && !isPassing(data)) return data;
-        last = errors ?? data;
-      } catch (error) {
-        last = error;
-      }
-      await pause(random.between(50, 250));
-    }
-    throw new Error(`Nobody answered: ${last instanceof Error ? last.message : JSON.stringify(last)}`);
-  };
-}
-
-const PASSING = new Set(['OPERATION_IN_FLIGHT', 'PAYMENT_PENDING', 'GATEWAY_UNAVAILABLE', 'OVERLOADED', 'INTERNAL']);
-
-function isPassing(data: Record<string, { userErrors?: { code: string }[] } | null>): boolean {
-  return Object.values(data ?? {}).some((payload) => payload?.userErrors?.some(({ code }) => PASSING.has(code)));
-}
-
 async function rage(
   shop: Shop,
   of: {
@@ -191,50 +156,15 @@ async function rage(
     counts: Counts;
     seed: number;
   },
-): Promise<{ process: number; backend: number }> {
-  const kills = { process: 0, backend: 0 };
-  let raging = true;
-  const killer = (async () => {
-    while (raging) {
-      await pause(shop.random.between(KILL_EVERY_MS / 2, KILL_EVERY_MS * 1.5));
-      // On a crowded machine starting takes long: whoever is left must be able to answer, or nothing is tested but starting.
-      if (!(await areReady(of.ports))) continue;
-      if (shop.random.chance(0.5)) {
-        shop.random.pick(of.children).kill();
-        kills.process += 1;
-        continue;
-      }
-      const ended = await of.owner(
-        `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like 'portolan%'
-           and random() < 0.3`,
-      );
-      kills.backend += ended.length;
-    }
-  })();
+): Promise<Kills> {
   let next = 0;
   const done = () => of.counts.payments + of.counts.refunds >= of.actions;
-  const shopping = Array.from({ length: SHOPPERS }, async () => {
+  const shopping = async () => {
     while (!done()) await shopOnce(shop, `s${of.seed}-${next++}`, of.counts);
-  });
-  try {
-    await Promise.all(shopping);
-  } finally {
-    raging = false;
-    await killer;
-  }
-  return kills;
-}
-
-async function areReady(ports: readonly number[]): Promise<boolean> {
-  const answers = await Promise.all(
-    ports.map((port) =>
-      fetch(`http://127.0.0.1:${port}/ready`).then(
-        ({ ok }) => ok,
-        () => false,
-      ),
-    ),
+  };
+  return killingWhile({ ...of, random: shop.random }, () =>
+    Promise.all(Array.from({ length: SHOPPERS }, shopping)).then(() => undefined),
   );
-  return answers.every(Boolean);
 }
 
 /** Whatever waits for its time is due now, again and again, until nothing is open. @returns what stayed open */
@@ -270,12 +200,4 @@ async function stillOpen(owner: Query, simulators: Simulators): Promise<string[]
     ...refunds.map(({ id }) => `refund ${id} is still requested`),
     ...deliveries.map(({ id }) => `delivery ${id} has no verdict`),
   ];
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

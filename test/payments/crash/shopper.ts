@@ -1,8 +1,6 @@
 import { Random, pause } from '../../live/storm/random.ts';
+import type { Ask } from '../../helpers/raging.ts';
 import type { Simulators } from '../../helpers/simulators.ts';
-
-/** How to ask whichever process is up: again with the same key until somebody gives an answer. */
-export type Ask = (token: string, query: string, variables: Record<string, unknown>) => Promise<any>;
 
 export interface Shop {
   readonly ask: Ask;
