@@ -23,19 +23,38 @@ export interface BenchDatabase {
 }
 
 const NAME = 'portolan_bench';
+const SMALL_NAME = 'portolan_bench_small';
 
 /**
  * On the server of DATABASE_URL (its owner's address), else on an embedded server of the bench's own with the same durable settings as
  * `npm start`: nothing is switched off that a payment needs.
  */
 export async function openBenchDatabase(env: NodeJS.ProcessEnv, log: (line: string) => void): Promise<BenchDatabase> {
+  return openOn(env, log, (server) => ensureDatabase(server, log));
+}
+
+/** An empty one beside it, made anew: for what needs the demo's data and not 100,000 orders. */
+export function openSmallDatabase(env: NodeJS.ProcessEnv, log: (line: string) => void): Promise<BenchDatabase> {
+  return openOn(env, log, async (server) => {
+    const url = withDatabase(server, SMALL_NAME);
+    await makeDatabase(server, SMALL_NAME);
+    await migrate(url, { log: () => undefined });
+    return url;
+  });
+}
+
+async function openOn(
+  env: NodeJS.ProcessEnv,
+  log: (line: string) => void,
+  open: (server: string) => Promise<string>,
+): Promise<BenchDatabase> {
   const dataDir = resolve(env['DATA_DIR'] || '.data', 'bench');
   mkdirSync(dataDir, { recursive: true });
   const given = env['DATABASE_MIGRATION_URL'] || env['DATABASE_URL'];
   const embedded = given ? null : await startEmbeddedPostgres({ dataDir, log });
   const server = given ?? embedded!.ownerUrl;
   try {
-    const ownerUrl = await ensureDatabase(server, log);
+    const ownerUrl = await open(server);
     const appUrl = await ensureApplicationLogin(ownerUrl, dataDir);
     const version = await onDatabase(
       ownerUrl,
@@ -87,10 +106,7 @@ async function ensureDatabase(server: string, log: (line: string) => void): Prom
   const url = withDatabase(server, NAME);
   const version = wantedVersion();
   if ((await versionIn(server)) === version) return url;
-  await onDatabase(server, async (client) => {
-    await client.query(`drop database if exists ${NAME} with (force)`);
-    await client.query(`create database ${NAME} template template0`);
-  });
+  await makeDatabase(server, NAME);
   await migrate(url, { log });
   const since = performance.now();
   log('Filling the database: 100,000 orders and what belongs to them ...');
@@ -101,6 +117,13 @@ async function ensureDatabase(server: string, log: (line: string) => void): Prom
   });
   log(`Filled in ${Math.round((performance.now() - since) / 1000)} s.`);
   return url;
+}
+
+function makeDatabase(server: string, name: string): Promise<void> {
+  return onDatabase(server, async (client) => {
+    await client.query(`drop database if exists ${name} with (force)`);
+    await client.query(`create database ${name} template template0`);
+  });
 }
 
 async function versionIn(server: string): Promise<string | null> {

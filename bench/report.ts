@@ -7,6 +7,8 @@ import { canPin } from './processes.ts';
 import { QUERY_NAMES, type QueryName } from './queries.ts';
 import type { LedgerResults } from './ledger.ts';
 import type { PgbenchResult } from './pgbench.ts';
+import type { ProviderCallResults } from './provider-calls.ts';
+import type { RoutingResults } from './routing.ts';
 import type { Measured, SpeedResults } from './speed.ts';
 import type { StatementCounts } from './statements.ts';
 import type { SubscriptionResults } from './subscriptions.ts';
@@ -20,6 +22,8 @@ export interface Results {
   readonly webhooks: WebhookResults;
   readonly pgbench: PgbenchResult;
   readonly ledger: LedgerResults;
+  readonly routing: RoutingResults;
+  readonly providerCalls: ProviderCallResults;
 }
 
 /** What `bench/report.json` holds; all of it of one run on one machine. */
@@ -53,6 +57,14 @@ export interface Report {
     /** By the bare loop. */
     readonly hot: { readonly perSecond: number; readonly barePerSecond: number; readonly ratio: number };
   };
+  /** Bare calls a decision costs: what stays the same on another machine. */
+  readonly routing: RoutingResults & { readonly bareCallsPerDecision: number };
+  /** Ratios stay the same on another machine. */
+  readonly providerCalls: ProviderCallResults & {
+    readonly routeProviderByTypename: number;
+    readonly overheadByFetch: number;
+    readonly callByBareCall: number;
+  };
   readonly bars: readonly Bar[];
 }
 
@@ -66,7 +78,7 @@ export interface Bar {
 const ORDERS = 100_000;
 
 export function makeReport(database: BenchDatabase, results: Results, measuredAt: Date): Report {
-  const { speed, webhooks, pgbench, ledger, subscriptions } = results;
+  const { speed, webhooks, pgbench, ledger, subscriptions, routing, providerCalls } = results;
   const each = <T>(read: (measured: Measured) => T) =>
     Object.fromEntries(
       QUERY_NAMES.map((query) => [
@@ -115,6 +127,22 @@ export function makeReport(database: BenchDatabase, results: Results, measuredAt
         ratio: rounded(ledger.hotPerSecond / ledger.barePerSecond, 2),
       },
     },
+    routing: {
+      decisionsPerSecond: Math.round(routing.decisionsPerSecond),
+      bareCallsPerSecond: Math.round(routing.bareCallsPerSecond),
+      bareCallsPerDecision: Math.round(routing.bareCallsPerSecond / routing.decisionsPerSecond),
+    },
+    providerCalls: {
+      routeProviderPerSecond: Math.round(providerCalls.routeProviderPerSecond),
+      typenamePerSecond: Math.round(providerCalls.typenamePerSecond),
+      routeProviderByTypename: rounded(providerCalls.routeProviderPerSecond / providerCalls.typenamePerSecond, 2),
+      loggedShare: rounded(providerCalls.loggedShare, 4),
+      callMs: rounded(providerCalls.callMs, 4),
+      bareCallMs: rounded(providerCalls.bareCallMs, 5),
+      fetchMs: rounded(providerCalls.fetchMs, 4),
+      overheadByFetch: rounded((providerCalls.callMs - providerCalls.bareCallMs) / providerCalls.fetchMs, 2),
+      callByBareCall: Math.round(providerCalls.callMs / providerCalls.bareCallMs),
+    },
     bars: barsOf(results, ratios),
   };
 }
@@ -135,8 +163,11 @@ function versions(database: BenchDatabase): Record<string, string> {
   };
 }
 
-/** The bars of the issues "The spine" and "Money". */
-function barsOf({ statements, subscriptions, webhooks, pgbench, ledger }: Results, ratios: Report['ratios']): Bar[] {
+/** The bars of the issues "The spine", "Money" and "Providers, slots, routing, health". */
+function barsOf(
+  { statements, subscriptions, webhooks, pgbench, ledger, routing, providerCalls }: Results,
+  ratios: Report['ratios'],
+): Bar[] {
   const atLeast = (name: string, measured: number, bar: number): Bar => ({
     name,
     wanted: `at least ${bar}`,
@@ -177,6 +208,18 @@ function barsOf({ statements, subscriptions, webhooks, pgbench, ledger }: Result
     atLeast('webhooks settled, by pgbench -N', rounded(webhooks.perSecond / pgbench.perSecond, 3), 0.1),
     atLeast('ledger: transfers, by pgbench -N', rounded(ledger.transfersPerSecond / pgbench.perSecond, 2), 0.35),
     atLeast('ledger: one hot wallet, by a bare loop', rounded(ledger.hotPerSecond / ledger.barePerSecond, 2), 0.5),
+    atLeast('routing: decisions a second of one core, 50 slots', Math.round(routing.decisionsPerSecond), 50_000),
+    atLeast(
+      'routing: routeProvider through the graph, each written down, a second',
+      Math.round(providerCalls.routeProviderPerSecond),
+      2_000,
+    ),
+    atLeast('routing: decisions in the log by answers given', rounded(providerCalls.loggedShare, 4), 1),
+    below(
+      'providers: what our layers add to a call, µs',
+      (providerCalls.callMs - providerCalls.bareCallMs) * 1000,
+      1_000,
+    ),
   ];
 }
 

@@ -2,13 +2,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { openTokenMaker, type TokenMaker } from './contestants.ts';
-import { openBenchDatabase, type BenchDatabase } from './database.ts';
+import { openBenchDatabase, openSmallDatabase, type BenchDatabase } from './database.ts';
 import { installPeers } from './peers.ts';
 import { measureLedger } from './ledger.ts';
 import { runPgbench } from './pgbench.ts';
 import { profileQuery, profileSubscriptions, profileWebhooks } from './profile.ts';
+import { measureProviderCalls, type ProviderCallResults } from './provider-calls.ts';
 import { QUERY_NAMES, type QueryName } from './queries.ts';
 import { makeReport, printReport, type Results } from './report.ts';
+import { measureRouting } from './routing.ts';
 import { measureSpeed } from './speed.ts';
 import { countStatements } from './statements.ts';
 import { measureSubscriptions } from './subscriptions.ts';
@@ -17,6 +19,7 @@ import { measureWebhooks } from './webhooks.ts';
 /**
  * npm run bench                  all of it, written to bench/report.json
  * npm run bench -- ledger        the ledger alone, printed only
+ * npm run bench -- routing       routing decisions and what stands around a provider's call alone, printed only
  * npm run bench -- profile q1    where our process spends its time on q1, q2, q3, subscriptions or webhooks
  *
  * BENCH_SECONDS (60) is the length of the subscriptions' run; everything else is in proportion. A shorter bench prints its report only.
@@ -31,6 +34,7 @@ function lengths(seconds: number) {
     webhooks: Math.max(500, Math.round(seconds * 50)),
     pgbenchSeconds: Math.max(2, Math.round(seconds / 6)),
     profileSeconds: Math.max(5, seconds / 6),
+    routingSeconds: Math.max(2, seconds / 6),
   };
 }
 
@@ -47,17 +51,34 @@ async function measure(database: BenchDatabase, tokens: TokenMaker, seconds: num
   const ledger = await measureLedger(database, length.pgbenchSeconds, log);
   log('\nSubscriptions ...');
   const subscriptions = await measureSubscriptions(database, tokens, length.subscriptionSeconds, log);
-  return { statements, speed, probes, webhooks, pgbench, ledger, subscriptions };
+  log('\nRouting ...');
+  const routing = measureRouting(length.routingSeconds, log);
+  const providerCalls = await providerCallsOf(length.routingSeconds, { DATABASE_URL: database.ownerUrl });
+  return { statements, speed, probes, webhooks, pgbench, ledger, subscriptions, routing, providerCalls };
+}
+
+/** @param server where the big database is open already */
+async function providerCallsOf(seconds: number, server: NodeJS.ProcessEnv = {}): Promise<ProviderCallResults> {
+  const small = await openSmallDatabase({ ...process.env, ...server }, log);
+  try {
+    return await measureProviderCalls(small, seconds, log);
+  } finally {
+    await small.stop();
+  }
 }
 
 async function main([command, query]: readonly string[]): Promise<void> {
   const seconds = Number(process.env['BENCH_SECONDS'] || SECONDS);
   if (!(seconds >= 1)) throw new Error('BENCH_SECONDS must be a number from 1.');
+  if (command === 'routing') {
+    measureRouting(lengths(seconds).routingSeconds, log);
+    return void (await providerCallsOf(lengths(seconds).routingSeconds));
+  }
   const isProfile = command === 'profile';
   const profiles: readonly string[] = [...QUERY_NAMES, 'subscriptions', 'webhooks'];
   if (command !== undefined && command !== 'ledger' && !(isProfile && profiles.includes(query ?? '')))
     throw new Error(
-      `There are: npm run bench, npm run bench -- ledger, and npm run bench -- profile ${profiles.join('|')}.`,
+      `There are: npm run bench, npm run bench -- ledger, npm run bench -- routing, and npm run bench -- profile ${profiles.join('|')}.`,
     );
   if (command === undefined) installPeers(log);
   const database = await openBenchDatabase(process.env, log);

@@ -205,7 +205,7 @@ function rowId(kind: string, index: number): string {
 
 const paymentId = (index: number): string => rowId('8001', index);
 
-/** Issued orders of one line and their pending payments. References of earlier runs make way: the simulator counts from the start again. */
+/** Issued orders of one line and their pending payments. References and keys of earlier runs make way: the simulator counts from the start again. */
 async function insertPayments(database: BenchDatabase, invoices: readonly Invoice[]): Promise<void> {
   const rows = invoices.map(({ account, id, key }, index) => ({
     tenant_id: tenantId(account.tenant),
@@ -220,7 +220,8 @@ async function insertPayments(database: BenchDatabase, invoices: readonly Invoic
     'jsonb_to_recordset($1) as r (tenant_id uuid, order_id uuid, payment_id uuid, customer_id uuid, number text, reference text, key text)';
   await onDatabase(database.ownerUrl, async (client) => {
     await client.query(
-      `update payments set gateway_reference = id::text where tenant_id = any ($1) and gateway_reference is distinct from id::text`,
+      `update payments set gateway_reference = id::text, gateway_key = id::text
+       where tenant_id = any ($1) and (gateway_reference, gateway_key) is distinct from (id::text, id::text)`,
       [[...new Set(rows.map((row) => row.tenant_id))]],
     );
     const values = [JSON.stringify(rows)];
