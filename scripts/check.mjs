@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { spawn, spawnSync } from 'node:child_process';
 import pg from 'pg';
 import { root } from './setup.mjs';
@@ -12,6 +12,9 @@ const LOCAL_SERVER = 'postgresql://postgres@127.0.0.1:5432/postgres';
 const everyDatabase = process.argv.includes('--every-database');
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
+const details = [];
+/** How much of a failure's text the summary repeats: what failed must be known even where only the end of a log is kept. */
+const LINES_OF_A_FAILURE = 12;
 
 function count(name, passed, failed, skipped = 0) {
   totals.passed += passed;
@@ -47,6 +50,7 @@ async function test(name, variables) {
   const found = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : null;
   rmSync(folder, { recursive: true, force: true });
   const failed = found?.numFailedTests ?? 0;
+  details.push(...(found?.testResults ?? []).flatMap((file) => failuresOf(name, file)));
   // A file that cannot even be loaded fails no test, and yet the run fails.
   count(
     `tests, ${name}`,
@@ -54,6 +58,19 @@ async function test(name, variables) {
     code !== 0 && failed === 0 ? 1 : failed,
     found?.numPendingTests ?? 0,
   );
+}
+
+/** What failed in one file, as the summary shows it: a failed test each, or the file's own message if it could not be run. */
+function failuresOf(run, file) {
+  const tests = file.assertionResults.filter((result) => result.status === 'failed');
+  const path = relative(root, file.name);
+  if (tests.length === 0) return file.status === 'failed' ? [shorten(`${run}: ${path}`, file.message)] : [];
+  return tests.map((result) => shorten(`${run}: ${path} > ${result.fullName}`, result.failureMessages.join('\n')));
+}
+
+function shorten(title, text) {
+  const lines = text.split('\n').slice(0, LINES_OF_A_FAILURE);
+  return [title, ...lines.map((line) => `    ${line}`)].join('\n');
 }
 
 async function check(name) {
@@ -122,6 +139,6 @@ if (everyDatabase) await checkUnchanged();
 
 heading('summary');
 if (totals.skipped > 0) console.log(`${totals.skipped} skipped`);
-for (const line of failures) console.log(`failed - ${line}`);
+for (const line of [...details, ...failures]) console.log(`failed - ${line}`);
 console.log(`${totals.passed} passed, ${totals.failed} failed`);
 process.exitCode = totals.failed === 0 ? 0 : 1;
