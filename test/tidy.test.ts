@@ -74,6 +74,11 @@ function longFunctions(file: string): string[] {
   return found;
 }
 
+test('properties are tried with the seed that helpers/property.ts sets', () => {
+  const direct = tests.filter((file) => file !== 'test/helpers/property.ts' && /from 'fast-check'/.test(textOf(file)));
+  expect(direct, "Import fc from '../helpers/property.ts': a run must be the same run tomorrow.").toEqual([]);
+});
+
 test('no file is called utils, helpers, common, manager or service', () => {
   const named = sources.filter((file) => /(^|\/)(utils?|helpers?|common|manager|services?)(\.ts|\/)/.test(file));
   expect(named, 'Name the file after the noun it is about.').toEqual([]);

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import { partsByRate, refundParts, type TaxPart } from '../../src/domain/credit.ts';
 import { addAll } from '../../src/domain/money.ts';
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { csvLine } from '../../src/domain/csv.ts';
 
 /** Reads one line as RFC 4180 says, knowing nothing of who wrote it. */

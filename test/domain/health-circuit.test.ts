@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { age, mayPass } from '../../src/domain/health-checks.ts';
 import { fold } from '../../src/domain/health.ts';
 import {

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { fold, foldAll } from '../../src/domain/health.ts';
 import {
   HEALTH_SETTINGS,

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { countDays, dayBounds, daysBetween, localDay } from '../../src/domain/local-day.ts';
 
 const ZONES = [

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { DIFFERENCE_KINDS, listDifferences, writtenAmount, type Claim } from '../../src/domain/money-difference.ts';
 
 const DAYS = {

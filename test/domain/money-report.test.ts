@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { LEDGER_ACCOUNT_SIDES, type LedgerAccountKind } from '../../src/domain/ledger.ts';
 import { rulesUnset } from '../../src/domain/loyalty.ts';
 import { checkReportDays, flowsOf, moneyDays, type LedgerSum, type MoneyFacts } from '../../src/domain/money-report.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import { ROUNDING_MODES, addAll } from '../../src/domain/money.ts';
 import { ORDER_LINES_MAX, priceOrder, QUANTITY_MAX, ROUNDING_LEVELS } from '../../src/domain/order-price.ts';
 import type { OrderLineInput, TaxProfile } from '../../src/domain/order-price.ts';

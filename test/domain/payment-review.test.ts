@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import { reviewAcceptPosting } from '../../src/domain/ledger.ts';
 import { ORDER_STATUSES } from '../../src/domain/order.ts';
 import type { DecidedOrder, DecidedPayment } from '../../src/domain/payment-decision.ts';

@@ -2,8 +2,8 @@
  * Whole lives of payments: every sequence of up to six events, from every state. The world of the states is small, so
  * it is walked breadth first and each way out of each reachable state is checked, which covers every sequence there is.
  */
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import { canMoveOrder, ORDER_STATUSES } from '../../src/domain/order.ts';
 import type { OrderStatus } from '../../src/domain/order.ts';
 import type { DecidedOrder, DecidedPayment, GatewayFact, PaymentClaim } from '../../src/domain/payment-decision.ts';

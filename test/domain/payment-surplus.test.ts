@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { ORDER_STATUSES } from '../../src/domain/order.ts';
 import { decideSurplus } from '../../src/domain/payment-surplus.ts';
 

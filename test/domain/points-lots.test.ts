@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { expire, pointsIn, spend, takeBack, type PointsLot } from '../../src/domain/points-lots.ts';
 
 const NOW = new Date('2026-06-01T00:00:00Z');

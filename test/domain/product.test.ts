@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { folded, productOf, searchedText, searchPatterns, type ProductFields } from '../../src/domain/product.ts';
 
 const TEA: ProductFields = { name: 'Tea', price: { amount: '12.50', currencyCode: 'EGP' }, category: 'drinks' };

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { EMPTY_REPLAY, replay, type RecordedDecision } from '../../src/domain/routing-replay.ts';
 import { compileSnapshot } from '../../src/domain/routing-snapshot.ts';
 import { CONTEXT, slot, snapshot } from '../helpers/routing.ts';

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import type { RoutingContext } from '../../src/domain/routing-decision.ts';
 import { faultsOf, type RoutingRules } from '../../src/domain/routing-rules.ts';
 import { CONTEXT, decided, slot, snapshot } from '../helpers/routing.ts';

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import type { RoutingLife, RoutingSlot } from '../../src/domain/routing-decision.ts';
 import { hashText } from '../../src/domain/routing-share.ts';
 import { compileSnapshot } from '../../src/domain/routing-snapshot.ts';

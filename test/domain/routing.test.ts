@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { REFUSALS, type ProviderLife, type RoutingSlot } from '../../src/domain/routing-decision.ts';
 import { compileSnapshot, suppose, withLife } from '../../src/domain/routing-snapshot.ts';
 import { decide } from '../../src/domain/routing.ts';

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { nightsOf, requireOccupancies, requireStay, requireTravelDate } from '../../src/domain/stay.ts';
 
 const now = new Date('2026-11-21T13:00:00Z');

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { expireOrder } from '../../src/resolvers/order-expiry.ts';
 import { startTestApp, type As, type TestApp } from '../helpers/app.ts';
 import { brokenLaws } from '../helpers/books.ts';

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import type { OutboundSend, Outcome } from '../../src/integrations/contract.ts';
 import { OutboundFailure } from '../../src/integrations/http.ts';
 import type { JsonValue, LodgingClient, ProviderConnection } from '../../src/integrations/travel.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import { feesOf, instantOf } from '../../src/integrations/booking/fees.ts';
 import { fromAvailability, fromSearch, stateOf, toFoundStay, type Wanted } from '../../src/integrations/booking/map.ts';
 import { amountIn, decimalText, priceIn, toMinor } from '../../src/integrations/booking/money.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import type { OutboundRequest, Outcome } from '../../src/integrations/contract.ts';
 import { signatureOf } from '../../src/integrations/expedia/signature.ts';
 import type { JsonValue, LodgingClient } from '../../src/integrations/travel.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import { formatAmount } from '../../src/domain/money.ts';
 import { ranked, refundOf, stateOf, toCheckedOffer, toStays } from '../../src/integrations/expedia/map.ts';
 import { amountOf, feesOf, priceOf, type Price, type TermPenalty } from '../../src/integrations/expedia/money.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import { toBooking } from '../../src/integrations/expedia/booking.ts';
 import { occupancyOf } from '../../src/integrations/expedia/map.ts';
 import { readNotice } from '../../src/integrations/expedia/notice.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import { readAuthorization, unauthenticated } from '../../src/integrations/expedia/simulator-entrance.ts';
 import { authorizationOf, createClockOffsets, signatureOf } from '../../src/integrations/expedia/signature.ts';
 import type { Account } from '../../src/integrations/expedia/simulator-model.ts';

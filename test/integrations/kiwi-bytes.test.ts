@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import type { OutboundResponse, Outcome } from '../../src/integrations/contract.ts';
 import type { FlightBookingClient } from '../../src/integrations/travel.ts';
 import { TRAVELLER, bookInput, connectionTo, kiwiClient, kiwiQuery } from '../helpers/kiwi.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import { CURRENCY_CODES, exponentOf, formatAmount } from '../../src/domain/money.ts';
 import { exactMinor, shownMinor } from '../../src/integrations/kiwi/money.ts';
 import { vendorDate } from '../../src/integrations/kiwi/map.ts';

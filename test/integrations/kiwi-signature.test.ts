@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import type { IncomingWebhook, OutboundRequest } from '../../src/integrations/contract.ts';
 import { KIWI_SETTINGS } from '../../src/integrations/kiwi/settings.ts';
 import type { NoticeReading } from '../../src/integrations/travel.ts';

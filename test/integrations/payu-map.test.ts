@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import type { InitiateInput } from '../../src/integrations/contract.ts';
 import { readAnswer } from '../../src/integrations/json.ts';
 import { fromMajorUnits, toMajorUnits } from '../../src/integrations/major-units.ts';

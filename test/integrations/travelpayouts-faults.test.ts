@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import type { OutboundCall, OutboundSend, Outcome } from '../../src/integrations/contract.ts';
 import { createOutbound, OutboundFailure } from '../../src/integrations/http.ts';
 import { createPolicy } from '../../src/integrations/policy.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import { AMOUNT_MINOR_MAX, CURRENCY_CODES, exponentOf, formatAmount } from '../../src/domain/money.ts';
 import { openAccount, type Account } from '../../src/integrations/travelpayouts/account.ts';
 import { cheap, groupedPrices, pricesForDates, readOffers } from '../../src/integrations/travelpayouts/cached.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../helpers/property.ts';
 import type { JsonValue } from '../../src/integrations/travel.ts';
 import { signatureOf, signedText } from '../../src/integrations/travelpayouts/signature.ts';
 import { searchSignature } from '../../src/integrations/travelpayouts/simulator-signature.ts';

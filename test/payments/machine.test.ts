@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { Till, type Sale } from './till.ts';
 

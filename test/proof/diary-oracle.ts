@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { Temporal } from 'temporal-polyfill';
 
+import fc from '../helpers/property.ts';
 import { freeOf, freeTimes, gridOf, openSpan, type Span, type Taken } from '../../src/domain/availability.ts';
 import type { BusinessHours } from '../../src/domain/business-hours.ts';
 import { dayAfter } from '../../src/domain/diary.ts';

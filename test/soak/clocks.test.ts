@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { anyCase, changesOfClocks, faultsOf, minutesAround } from '../proof/diary-oracle.ts';
 
 /** Free times at every change of clocks there is (TEN-8), minute by minute. */
