@@ -75,7 +75,9 @@ function longFunctions(file: string): string[] {
 }
 
 test('properties are tried with the seed that helpers/property.ts sets', () => {
-  const direct = tests.filter((file) => file !== 'test/helpers/property.ts' && /^import .*'fast-check';/m.test(textOf(file)));
+  const direct = tests.filter(
+    (file) => file !== 'test/helpers/property.ts' && /^import .*'fast-check';/m.test(textOf(file)),
+  );
   expect(direct, "Import fc from '../helpers/property.ts': a run must be the same run tomorrow.").toEqual([]);
 });
 

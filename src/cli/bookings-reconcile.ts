@@ -19,28 +19,30 @@ const TRIES = 3;
 
 export const BOOKINGS_RECONCILE: Command = {
   name: 'bookings reconcile',
-  usage: '[--tenant slug] [--provider slug] [--dry-run] [--json]',
+  usage: '[--tenant slug] [--provider slug] [--ended] [--dry-run] [--json]',
   help: [
     'Asks the providers about every booking whose outcome is open, or that should stand and is not over yet, of all tenants or of one, and',
     'lists where they say otherwise. A difference that can end by itself gets an inquiry (BEY-3): it asks once more, and does what follows,',
-    'refunds included. The others are for a person. With --dry-run nothing is written. Ends with 1 where anything differs or is not known.',
+    'refunds included. The others are for a person. With --ended those that failed or were cancelled here are asked about, too: one that still',
+    'stands there costs somebody money. With --dry-run nothing is written. Ends with 1 where anything differs or is not known.',
   ],
   options: {
     tenant: { type: 'string' },
     provider: { type: 'string' },
+    ended: { type: 'boolean' },
     'dry-run': { type: 'boolean' },
     json: { type: 'boolean' },
   },
   run: (given, around) =>
     withApp(around, (app) => {
-      const how = { slug: given.text('provider'), opens: !given.flag('dry-run'), asJson: given.flag('json') };
+      const which = { slug: given.text('provider'), ended: given.flag('ended') };
+      const how = { which, opens: !given.flag('dry-run'), asJson: given.flag('json') };
       return forEachTenant(app.db, given.text('tenant'), (tenant) => reconcileTenant(app, tenant, how, around));
     }),
 };
 
 interface How {
-  /** Of one provider; null: of all. */
-  readonly slug: string | null;
+  readonly which: Parameters<typeof bookingsToReconcile>[2];
   readonly opens: boolean;
   readonly asJson: boolean;
 }
@@ -49,7 +51,7 @@ interface How {
 async function reconcileTenant(app: App, tenant: Tenant, how: How, around: Surroundings): Promise<boolean> {
   const counts = new Map<Finding, number>();
   let [asked, toldAt] = [0, performance.now()];
-  for await (const page of bookingsToReconcile(app, scopeOf(tenant), how.slug)) {
+  for await (const page of bookingsToReconcile(app, scopeOf(tenant), how.which)) {
     for (const booking of page) {
       const told = await reconcilePatiently(app, tenant, booking, how, around);
       counts.set(told.finding, (counts.get(told.finding) ?? 0) + 1);

@@ -28,6 +28,8 @@ const SAME: Partial<Record<BookingPhase, readonly ProviderState[]>> = {
   CANCEL_REQUESTED: ['CONFIRMED', 'PENDING', 'HELD'],
   // Let go by the next step, or by itself.
   RELEASING: ['HELD', 'NOT_FOUND'],
+  // Given up or cancelled here. What is only held lapses by itself; what stands is paid for by somebody.
+  ENDED: ['HELD', 'CANCELLED', 'FAILED', 'NOT_FOUND'],
 };
 
 export interface Compared {

@@ -33,19 +33,22 @@ const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /**
  * A tenant's bookings whose outcome is open, and those that should stand and are not over yet, page by page.
- * @param slug of one provider; null: of all
+ * @param only slug: of one provider; null: of all. ended: also what failed or was cancelled here and would not be over yet
  */
 export async function* bookingsToReconcile(
   { db, clock }: Reconciling,
   scope: Scope,
-  slug: string | null,
+  { slug, ended }: { readonly slug: string | null; readonly ended: boolean },
 ): AsyncGenerator<readonly BookingModel[], void, void> {
-  const text = `select ${WHOLE_BOOKING} from bookings b where b.tenant_id = current_tenant() and b.id > $1 and b.phase = any($2)
-      and (b.phase <> 'CONFIRMED' or b.ends_at > $3) and b.attempt_reference is not null and ($4::text is null or b.provider_slug = $4)
+  const text = `select ${WHOLE_BOOKING} from bookings b where b.tenant_id = current_tenant() and b.id > $1
+      and (b.phase = any($2) or $5 and b.phase = 'ENDED' and b.status in ('CANCELLED', 'FAILED'))
+      and (b.phase not in ('CONFIRMED', 'ENDED') or b.ends_at > $3) and b.attempt_reference is not null and ($4::text is null or b.provider_slug = $4)
     order by b.id limit ${PAGE}`;
   for (let last = FIRST_ID; ;) {
     const after = last;
-    const page = await db.read(scope, (tx) => tx.query<BookingModel>(text, [after, PHASES_THERE, clock.now(), slug]));
+    const page = await db.read(scope, (tx) =>
+      tx.query<BookingModel>(text, [after, PHASES_THERE, clock.now(), slug, ended]),
+    );
     if (page.length > 0) yield page;
     if (page.length < PAGE) return;
     last = page.at(-1)!.id;

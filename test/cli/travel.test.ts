@@ -305,6 +305,25 @@ describe('bookings reconcile', () => {
     await world.owner("update inquiries set resolution = 'DONE'");
   });
 
+  test('with --ended finds what was given up here and stands there, and calls a hold that lapses none', async () => {
+    const [stands, held, gone] = [await confirmed(), await confirmed(), await confirmed()];
+    for (const { id } of [stands, held, gone]) await set(id, "phase = 'ENDED', status = 'CANCELLED'");
+    const said = says([
+      [stands, 'CONFIRMED'],
+      [held, 'HELD'],
+      [gone, 'NOT_FOUND'],
+    ]);
+    const asked = await cli('bookings reconcile --ended --tenant demo', said);
+    expect(asked.out).toContain(`demo ${stands.reference} at expedia`);
+    expect(asked.out).toContain('CANCELLED (ENDED) here, CONFIRMED there: for a person');
+    expect(asked.out).toContain(' 1 differ and need a person');
+    expect(asked.out).not.toMatch(new RegExp(`${held.reference}|${gone.reference}`));
+    expect(asked.code).toBe(1);
+    expect((await cli('bookings reconcile --tenant demo', said)).out).toContain('demo: 0 bookings\n');
+    for (const { id } of [stands, held, gone])
+      await world.owner('update bookings set ends_at = now() where id = $1', [id]);
+  });
+
   test('ends well where all agrees, over more bookings than one page, those of every tenant', async () => {
     const one = await confirmed();
     await world.owner(

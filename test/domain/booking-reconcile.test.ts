@@ -37,14 +37,15 @@ const EXPECTED: readonly [BookingPhase, BookingStatus, string][] = [
   ['CANCELLING', 'CONFIRMED', '????????'],
   ['CANCEL_REQUESTED', 'CONFIRMED', '===?????'],
   ['RELEASING', 'CANCELLED', '!=!??!!='],
+  ['ENDED', 'CANCELLED', '!=!==!!='],
 ];
 
 test.each(EXPECTED)('%s, %s: %s', (phase, status, letters) => {
   expect(compared(phase, status)).toEqual(read(letters));
 });
 
-test('every phase that a provider knows of has its expectations', () => {
-  expect(EXPECTED.map(([phase]) => phase).toSorted()).toEqual(PHASES_THERE.toSorted());
+test('every phase that a provider knows of, and what ended here, has its expectations', () => {
+  expect(EXPECTED.map(([phase]) => phase).toSorted()).toEqual([...PHASES_THERE, 'ENDED'].toSorted());
 });
 
 test('what a provider may still hide is missed by nobody, and nothing else depends on that', () => {
@@ -69,5 +70,6 @@ test('what should stand and is not there is looked up until a person is told, an
     CONFIRMED: 'PERSON',
     CANCEL_REQUESTED: 'PERSON',
     RELEASING: 'AGREES',
+    ENDED: 'AGREES',
   });
 });
