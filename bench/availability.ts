@@ -5,7 +5,7 @@ import { readDiary } from '../src/resolvers/diary-read.ts';
 import { startPortolan, type Contestant } from './contestants.ts';
 import type { BenchDatabase } from './database.ts';
 import { DIARY, DIARY_TENANT, fillDiary, type DiaryService } from './diary-data.ts';
-import { pinBackends } from './processes.ts';
+import { cpuMs, pinBackends } from './processes.ts';
 import { fillDemo } from './provider-calls.ts';
 import { wireText } from './queries.ts';
 import { OTHER_CORE, SERVER_CORE, startLoad, type LoadGenerator } from './speed.ts';
@@ -27,6 +27,8 @@ export interface AvailabilityResults {
   readonly graph: Latencies;
   /** The same statements with the same values by the bare driver, on one connection, one after the other. */
   readonly sqlAlone: Latencies;
+  /** CPU of our process for one request, beside which the database's own is; null where the system does not say. */
+  readonly cpuMsPerRequest: number | null;
   /** Of the process with 16 requests under way at once: it answers so many a second. */
   readonly requestsPerSecond: number;
   readonly statements: {
@@ -59,7 +61,7 @@ export async function measureAvailability(
     const count = (service: DiaryService) => statementsOf(portolan, { 'x-api-key': portalKey }, bodyOf(service));
     const statements = { busy: await count(busy), idle: await count(idle), read: asked.length };
     const plan = { port: portolan.port, requests: [requestOf(busy, portalKey)], good: '"remaining"' };
-    const measured = await inTurns({ load, plan, alone, seconds });
+    const measured = await inTurns({ load, plan, alone, seconds, pid: portolan.pid });
     const results = {
       resources: DIARY.resources,
       days: DIARY.days,
@@ -99,13 +101,13 @@ export async function askProfiled(
 }
 
 function tell(
-  { graph, sqlAlone, times, statements, requestsPerSecond }: AvailabilityResults,
+  { graph, sqlAlone, cpuMsPerRequest, times, statements, requestsPerSecond }: AvailabilityResults,
   log: (line: string) => void,
 ): void {
   const shown = ({ p50Ms, p95Ms, p99Ms }: Latencies) =>
     `p50 ${p50Ms.toFixed(1)} ms, p95 ${p95Ms.toFixed(1)}, p99 ${p99Ms.toFixed(1)}`;
   log(
-    `  timeSlots, ${times} free times of ${DIARY.resources} resources: ${shown(graph)}; ${Math.round(requestsPerSecond)} a second with 16 at once`,
+    `  timeSlots, ${times} free times of ${DIARY.resources} resources: ${shown(graph)}; ${Math.round(requestsPerSecond)} a second with 16 at once; CPU ${cpuMsPerRequest?.toFixed(1) ?? '-'} ms`,
   );
   log(
     `  its ${statements.read} statements alone: ${shown(sqlAlone)}; the graph takes ${(graph.p50Ms / sqlAlone.p50Ms).toFixed(2)} of their time`,
@@ -203,6 +205,7 @@ interface Work {
   readonly plan: { readonly port: number; readonly requests: readonly string[]; readonly good: string };
   readonly alone: Alone;
   readonly seconds: number;
+  readonly pid: number;
 }
 
 /** The two in turns, so that a busy moment of the machine hits both; the first round warms up and does not count. */
@@ -211,20 +214,31 @@ async function inTurns({
   plan,
   alone,
   seconds,
-}: Work): Promise<Pick<AvailabilityResults, 'graph' | 'sqlAlone' | 'requestsPerSecond'>> {
+  pid,
+}: Work): Promise<Pick<AvailabilityResults, 'graph' | 'sqlAlone' | 'requestsPerSecond' | 'cpuMsPerRequest'>> {
   const slice = seconds / (ROUNDS + 1) / 3;
-  const [graph, sqlAlone, perSecond]: [Latencies[], Latencies[], number[]] = [[], [], []];
+  const [graph, sqlAlone]: [Latencies[], Latencies[]] = [[], []];
+  const [perSecond, cpu]: [number[], number[]] = [[], []];
   for (let round = 0; round <= ROUNDS; round += 1) {
     await alone.pin();
+    const before = cpuMs(pid);
     const one = await load.run({ ...plan, seconds: slice, connections: 1 });
+    const used = (cpuMs(pid) ?? Number.NaN) - (before ?? Number.NaN);
     const sql = await repeat(slice, () => alone.run());
     const many = await load.run({ ...plan, seconds: slice });
     if (round === 0) continue;
-    graph.push(one);
+    graph.push({ p50Ms: one.p50Ms, p95Ms: one.p95Ms, p99Ms: one.p99Ms });
+    cpu.push(used / one.answers);
     sqlAlone.push(sql);
     perSecond.push(many.answers / many.seconds);
   }
-  return { graph: medians(graph), sqlAlone: medians(sqlAlone), requestsPerSecond: median(perSecond) };
+  const perRequest = median(cpu);
+  return {
+    graph: medians(graph),
+    sqlAlone: medians(sqlAlone),
+    cpuMsPerRequest: Number.isNaN(perRequest) ? null : perRequest,
+    requestsPerSecond: median(perSecond),
+  };
 }
 
 async function repeat(seconds: number, work: () => Promise<number>): Promise<Latencies> {
