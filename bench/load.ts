@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 
 /**
- * The load generator, a process of its own: 16 kept-alive connections, one request each under way, every answer checked for its status
+ * The load generator, a process of its own: 16 kept-alive connections unless told otherwise, one request each under way, every answer checked for its status
  * and for errors. Raw sockets, because node:http's client would cost more than some of the servers it measures.
  */
 export interface LoadPlan {
@@ -21,6 +21,7 @@ export interface LoadResult {
   readonly seconds: number;
   readonly bytes: number;
   readonly p50Ms: number;
+  readonly p95Ms: number;
   readonly p99Ms: number;
   /** The first answer that was none, or null. */
   readonly fault: string | null;
@@ -104,6 +105,7 @@ function run(plan: LoadPlan): Promise<LoadResult> {
       seconds: (performance.now() - since) / 1000,
       bytes,
       p50Ms: at(0.5),
+      p95Ms: at(0.95),
       p99Ms: at(0.99),
       fault,
     };

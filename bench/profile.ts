@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { requestsOf } from './askings.ts';
+import { askProfiled } from './availability.ts';
 import { startPortolan, type TokenMaker } from './contestants.ts';
 import type { BenchDatabase } from './database.ts';
 import type { QueryName } from './queries.ts';
@@ -82,6 +83,16 @@ export async function profileWebhooks(database: BenchDatabase, count: number, lo
       log(`webhooks: ${Math.round(result.perSecond)} a second while profiled.`);
       return performance.now();
     },
+  );
+}
+
+/** The same for what says which times are free: `npm run bench -- profile availability`. */
+export async function profileAvailability(database: BenchDatabase, seconds: number, log: Log): Promise<void> {
+  await profiled(
+    database,
+    () => seconds,
+    log,
+    (nodeArgs) => askProfiled(database, { seconds, nodeArgs }, log),
   );
 }
 

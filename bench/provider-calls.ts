@@ -36,7 +36,7 @@ export async function measureProviderCalls(
   seconds: number,
   log: (line: string) => void,
 ): Promise<ProviderCallResults> {
-  const facts = await fill(database);
+  const facts = await fillDemo(database);
   const graph = await measureGraph(database, facts, seconds);
   log(
     `  ${Math.round(graph.routeProviderPerSecond)} routeProvider a second through the graph, ${(graph.loggedShare * 100).toFixed(1)} % in the log;` +
@@ -52,7 +52,7 @@ export async function measureProviderCalls(
 type Facts = Awaited<ReturnType<typeof seedDemo>>['facts'];
 
 /** The demo with its providers on: two who sell stays, with credentials. */
-async function fill(database: BenchDatabase): Promise<Facts> {
+export async function fillDemo(database: BenchDatabase): Promise<Facts> {
   const { facts } = await seedDemo({
     databaseUrl: database.appUrl,
     secretKey: keepSecretKey(database.dataDir),

@@ -1,5 +1,6 @@
 import { cpus, totalmem } from 'node:os';
 
+import type { AvailabilityResults } from './availability.ts';
 import { CONTESTANTS, type ContestantName } from './contestants.ts';
 import type { BenchDatabase } from './database.ts';
 import { versionOf } from './peers.ts';
@@ -24,6 +25,7 @@ export interface Results {
   readonly ledger: LedgerResults;
   readonly routing: RoutingResults;
   readonly providerCalls: ProviderCallResults;
+  readonly availability: AvailabilityResults;
 }
 
 /** What `bench/report.json` holds; all of it of one run on one machine. */
@@ -65,6 +67,8 @@ export interface Report {
     readonly overheadByFetch: number;
     readonly callByBareCall: number;
   };
+  /** By its SQL alone: what stays the same on another machine. */
+  readonly availability: AvailabilityResults & { readonly p50BySqlAlone: number; readonly p95BySqlAlone: number };
   readonly bars: readonly Bar[];
 }
 
@@ -78,7 +82,7 @@ export interface Bar {
 const ORDERS = 100_000;
 
 export function makeReport(database: BenchDatabase, results: Results, measuredAt: Date): Report {
-  const { speed, webhooks, pgbench, ledger, subscriptions, routing, providerCalls } = results;
+  const { speed, webhooks, pgbench, ledger, subscriptions, routing, providerCalls, availability } = results;
   const each = <T>(read: (measured: Measured) => T) =>
     Object.fromEntries(
       QUERY_NAMES.map((query) => [
@@ -143,6 +147,11 @@ export function makeReport(database: BenchDatabase, results: Results, measuredAt
       overheadByFetch: rounded((providerCalls.callMs - providerCalls.bareCallMs) / providerCalls.fetchMs, 2),
       callByBareCall: Math.round(providerCalls.callMs / providerCalls.bareCallMs),
     },
+    availability: {
+      ...roundedAll(availability),
+      p50BySqlAlone: rounded(availability.graph.p50Ms / availability.sqlAlone.p50Ms, 2),
+      p95BySqlAlone: rounded(availability.graph.p95Ms / availability.sqlAlone.p95Ms, 2),
+    },
     bars: barsOf(results, ratios),
   };
 }
@@ -163,9 +172,9 @@ function versions(database: BenchDatabase): Record<string, string> {
   };
 }
 
-/** The bars of the issues "The spine", "Money" and "Providers, slots, routing, health". */
+/** The bars of the issues "The spine", "Money", "Providers, slots, routing, health" and "Portals, business suite, diary". */
 function barsOf(
-  { statements, subscriptions, webhooks, pgbench, ledger, routing, providerCalls }: Results,
+  { statements, subscriptions, webhooks, pgbench, ledger, routing, providerCalls, availability }: Results,
   ratios: Report['ratios'],
 ): Bar[] {
   const atLeast = (name: string, measured: number, bar: number): Bar => ({
@@ -220,6 +229,17 @@ function barsOf(
       (providerCalls.callMs - providerCalls.bareCallMs) * 1000,
       1_000,
     ),
+    below(
+      'availability: 100 resources, 31 days, 5,000 bookings at the 95th percentile, ms',
+      availability.graph.p95Ms,
+      50,
+    ),
+    {
+      name: 'availability: statements, the same with 100 resources and 5,000 bookings as with one and none',
+      wanted: `the ${availability.statements.read} of its tables`,
+      measured: availability.statements.busy,
+      met: new Set(Object.values(availability.statements)).size === 1,
+    },
   ];
 }
 

@@ -1,12 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { measureAvailability, type AvailabilityResults } from './availability.ts';
 import { openTokenMaker, type TokenMaker } from './contestants.ts';
 import { openBenchDatabase, openSmallDatabase, type BenchDatabase } from './database.ts';
 import { installPeers } from './peers.ts';
 import { measureLedger } from './ledger.ts';
 import { runPgbench } from './pgbench.ts';
-import { profileQuery, profileSubscriptions, profileWebhooks } from './profile.ts';
+import { profileAvailability, profileQuery, profileSubscriptions, profileWebhooks } from './profile.ts';
 import { measureProviderCalls, type ProviderCallResults } from './provider-calls.ts';
 import { QUERY_NAMES, type QueryName } from './queries.ts';
 import { makeReport, printReport, type Results } from './report.ts';
@@ -20,7 +21,8 @@ import { measureWebhooks } from './webhooks.ts';
  * npm run bench                  all of it, written to bench/report.json
  * npm run bench -- ledger        the ledger alone, printed only
  * npm run bench -- routing       routing decisions and what stands around a provider's call alone, printed only
- * npm run bench -- profile q1    where our process spends its time on q1, q2, q3, subscriptions or webhooks
+ * npm run bench -- availability  a busy diary's free times through the graph beside their SQL alone, printed only
+ * npm run bench -- profile q1    where our process spends its time on q1, q2, q3, subscriptions, webhooks or availability
  *
  * BENCH_SECONDS (60) is the length of the subscriptions' run; everything else is in proportion. A shorter bench prints its report only.
  */
@@ -35,6 +37,7 @@ function lengths(seconds: number) {
     pgbenchSeconds: Math.max(2, Math.round(seconds / 6)),
     profileSeconds: Math.max(5, seconds / 6),
     routingSeconds: Math.max(2, seconds / 6),
+    availabilitySeconds: Math.max(3, seconds / 2),
   };
 }
 
@@ -54,14 +57,24 @@ async function measure(database: BenchDatabase, tokens: TokenMaker, seconds: num
   log('\nRouting ...');
   const routing = measureRouting(length.routingSeconds, log);
   const providerCalls = await providerCallsOf(length.routingSeconds, { DATABASE_URL: database.ownerUrl });
-  return { statements, speed, probes, webhooks, pgbench, ledger, subscriptions, routing, providerCalls };
+  log('\nAvailability ...');
+  const availability = await availabilityOf(length.availabilitySeconds, { DATABASE_URL: database.ownerUrl });
+  return { statements, speed, probes, webhooks, pgbench, ledger, subscriptions, routing, providerCalls, availability };
 }
 
 /** @param server where the big database is open already */
-async function providerCallsOf(seconds: number, server: NodeJS.ProcessEnv = {}): Promise<ProviderCallResults> {
+function providerCallsOf(seconds: number, server: NodeJS.ProcessEnv = {}): Promise<ProviderCallResults> {
+  return onSmallDatabase(server, (small) => measureProviderCalls(small, seconds, log));
+}
+
+function availabilityOf(seconds: number, server: NodeJS.ProcessEnv = {}): Promise<AvailabilityResults> {
+  return onSmallDatabase(server, (small) => measureAvailability(small, seconds, log));
+}
+
+async function onSmallDatabase<T>(server: NodeJS.ProcessEnv, work: (small: BenchDatabase) => Promise<T>): Promise<T> {
   const small = await openSmallDatabase({ ...process.env, ...server }, log);
   try {
-    return await measureProviderCalls(small, seconds, log);
+    return await work(small);
   } finally {
     await small.stop();
   }
@@ -74,11 +87,14 @@ async function main([command, query]: readonly string[]): Promise<void> {
     measureRouting(lengths(seconds).routingSeconds, log);
     return void (await providerCallsOf(lengths(seconds).routingSeconds));
   }
+  if (command === 'availability') return void (await availabilityOf(lengths(seconds).availabilitySeconds));
   const isProfile = command === 'profile';
-  const profiles: readonly string[] = [...QUERY_NAMES, 'subscriptions', 'webhooks'];
+  if (isProfile && query === 'availability')
+    return onSmallDatabase({}, (small) => profileAvailability(small, lengths(seconds).profileSeconds, log));
+  const profiles: readonly string[] = [...QUERY_NAMES, 'subscriptions', 'webhooks', 'availability'];
   if (command !== undefined && command !== 'ledger' && !(isProfile && profiles.includes(query ?? '')))
     throw new Error(
-      `There are: npm run bench, npm run bench -- ledger, npm run bench -- routing, and npm run bench -- profile ${profiles.join('|')}.`,
+      `There are: npm run bench, npm run bench -- ledger|routing|availability, and npm run bench -- profile ${profiles.join('|')}.`,
     );
   if (command === undefined) installPeers(log);
   const database = await openBenchDatabase(process.env, log);

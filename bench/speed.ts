@@ -38,7 +38,7 @@ export interface Measured {
 export type SpeedResults = Readonly<Record<QueryName, Readonly<Record<ContestantName, Measured>>>>;
 
 export interface LoadGenerator extends Started {
-  run(plan: Omit<LoadPlan, 'connections'>): Promise<LoadResult>;
+  run(plan: Omit<LoadPlan, 'connections'> & { readonly connections?: number }): Promise<LoadResult>;
 }
 
 /** Its runs throw with the first answer that was not a good one. */
@@ -48,7 +48,7 @@ export async function startLoad(): Promise<LoadGenerator> {
   return {
     ...started,
     async run(plan) {
-      started.child.send({ ...plan, connections: CONNECTIONS });
+      started.child.send({ connections: CONNECTIONS, ...plan });
       const result = await nextMessage<LoadResult>(started.child);
       if (result.fault !== null) throw new Error(`An answer under load was wrong: ${result.fault}`);
       return result;

@@ -72,7 +72,7 @@ export function assertNoOpenTransaction(): void {
  * One plan per statement and connection. Left to itself the server plans each look-up by a list of ids anew with every execution, because
  * it guesses that lists are longer than ours, and planning costs several times what running does. Nothing here is worth compiling either.
  */
-const PLANNING = '-c plan_cache_mode=force_generic_plan -c jit=off';
+export const PLANNING = '-c plan_cache_mode=force_generic_plan -c jit=off';
 
 const DEADLOCK_ATTEMPTS = 4;
 

@@ -53,10 +53,11 @@ export function gridOf(
   const whole = openSpan(hours, date, offsets);
   if (!open) return [];
   const times: GridTime[] = [];
+  const midnight = wallOf(date, 0);
   let freeFromMs = -Infinity;
   const step = durationMinutes + bufferMinutes;
   for (let minute = open.opensMinute; minute + durationMinutes <= open.closesMinute; minute += step) {
-    const wallMs = wallOf(date, minute);
+    const wallMs = midnight + minute * MINUTE_MS;
     const fromMs = firstInstantAt(offsets, wallMs);
     const toMs = fromMs + durationMinutes * MINUTE_MS;
     // After a removed hour the times before it still last as long as they do.
@@ -104,17 +105,14 @@ export function takenSpan({ fromMs, toMs }: Span, bufferMinutes: number): Span {
   return { fromMs, toMs: toMs + bufferMinutes * MINUTE_MS };
 }
 
-/** What a unit is taken for, by unit; only those of these resources that are within their capacity. */
-export function byUnit(resources: readonly Resource[], taken: readonly Taken[]): Map<string, Taken[]> {
-  const capacities = new Map(resources.map(({ id, capacity }) => [id, capacity]));
-  return Map.groupBy(
-    taken.filter(({ resourceId, unit }) => unit <= (capacities.get(resourceId) ?? 0)),
-    keyOf,
-  );
-}
-
-function keyOf({ resourceId, unit }: Unit): string {
-  return `${resourceId} ${unit}`;
+/** What each unit is taken for; only those of these resources that are within their capacity, and that somebody has. */
+function byUnit(resources: readonly Resource[], taken: readonly Taken[]): Taken[][] {
+  const units = new Map(resources.map(({ id, capacity }) => [id, { capacity, taken: [] as Taken[][] }]));
+  for (const other of taken) {
+    const resource = units.get(other.resourceId);
+    if (resource && other.unit <= resource.capacity) (resource.taken[other.unit] ??= []).push(other);
+  }
+  return [...units.values()].flatMap((resource) => resource.taken.filter((others) => others !== undefined));
 }
 
 function overlaps(one: Span, other: Span): boolean {
@@ -141,7 +139,11 @@ export function isOnlyBuffer(span: Span, resources: readonly Resource[], taken: 
   return freeUnit(span, resources, without) !== null;
 }
 
-/** How many of all units are free for each of a day's times, each with its buffer. Times and units are looked through once. */
+/**
+ * How many of all units are free for each of some times, each with its buffer. What a unit is taken for is sorted once, and then it and the
+ * times are gone through side by side: 100 resources over a month have a hundred thousand pairs of the two, and a page waits for them.
+ * @param grid earliest first, of one day or of several that follow each other
+ */
 export function freeTimes(
   grid: readonly GridTime[],
   { bufferMinutes }: Length,
@@ -153,17 +155,23 @@ export function freeTimes(
   const [first, last] = [times[0], times.at(-1)];
   if (!first || !last) return [];
   const whole = takenSpan({ fromMs: first.fromMs, toMs: last.toMs }, bufferMinutes);
-  const today = taken.filter((other) => overlaps(whole, other));
-  for (const others of byUnit(resources, today).values()) {
-    const free = freeOf(whole, others);
-    let at = 0;
-    for (const time of times) {
-      const { fromMs, toMs } = takenSpan(time, bufferMinutes);
-      while (at < free.length && free[at]!.toMs < toMs) at += 1;
-      if (!(at < free.length && free[at]!.fromMs <= fromMs)) time.remaining -= 1;
-    }
-  }
+  for (const others of byUnit(resources, taken)) takeFrom(times, bufferMinutes, freeOf(whole, others));
   return times.filter(({ remaining }) => remaining > 0);
+}
+
+/** One less of each time for which a unit is not free, its buffer included. Both are sorted. */
+function takeFrom(
+  times: readonly { fromMs: number; toMs: number; remaining: number }[],
+  bufferMinutes: number,
+  free: readonly Span[],
+): void {
+  const bufferMs = bufferMinutes * MINUTE_MS;
+  let at = 0;
+  for (const time of times) {
+    const untilMs = time.toMs + bufferMs;
+    while (at < free.length && free[at]!.toMs < untilMs) at += 1;
+    if (!(at < free.length && free[at]!.fromMs <= time.fromMs)) time.remaining -= 1;
+  }
 }
 
 /** Which of a day's times begins at an instant. */

@@ -17,6 +17,10 @@ export interface BookingRules {
   readonly cancelNoticeHours: number;
   /** How long a time is kept for somebody who has not paid. */
   readonly holdMinutes: number;
+  /** How many appointments a customer may hold at once without having paid. */
+  readonly maxUnpaidAppointments: number;
+  /** The same for orders of products, which hold stock. */
+  readonly maxUnpaidOrders: number;
 }
 
 export const RULES_UNSET: BookingRules = {
@@ -28,6 +32,8 @@ export const RULES_UNSET: BookingRules = {
   capacity: 1,
   cancelNoticeHours: 24,
   holdMinutes: 30,
+  maxUnpaidAppointments: 5,
+  maxUnpaidOrders: 5,
 };
 
 /** The least and the most of each; the database has the same. */
@@ -40,6 +46,8 @@ export const RULE_BOUNDS: Readonly<Record<keyof BookingRules, readonly [number, 
   capacity: [1, 1_000],
   cancelNoticeHours: [0, 8_760],
   holdMinutes: [1, 10_080],
+  maxUnpaidAppointments: [1, 1_000],
+  maxUnpaidOrders: [1, 1_000],
 };
 export const RULE_NAMES = Object.keys(RULE_BOUNDS) as (keyof BookingRules)[];
 

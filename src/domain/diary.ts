@@ -44,11 +44,10 @@ export function offered(diary: Diary, asking: Asking, from: string, to: string):
   const stock = diary.stock ?? Infinity;
   if (stock <= 0) return [];
   const dates = daysBetween(from < first ? first : from, to > last ? last : to);
-  return dates.flatMap((date) =>
-    freeTimes(gridOf(diary.hours, date, diary.length, diary.offsets), diary.length, diary.resources, diary.taken)
-      .filter(({ fromMs }) => fromMs >= notBeforeMs)
-      .map((time) => ({ ...time, remaining: Math.min(time.remaining, stock) })),
-  );
+  const grid = dates.flatMap((date) => gridOf(diary.hours, date, diary.length, diary.offsets));
+  return freeTimes(grid, diary.length, diary.resources, diary.taken)
+    .filter(({ fromMs }) => fromMs >= notBeforeMs)
+    .map((time) => ({ ...time, remaining: Math.min(time.remaining, stock) }));
 }
 
 const DAYS_BEFORE = 7;

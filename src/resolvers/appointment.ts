@@ -18,6 +18,7 @@ import { askingOf } from './diary.ts';
 import { lockOrder, nextNumber } from './order-lock.ts';
 import { insertItems, insertOrder, issue } from './order-write.ts';
 import { takeStock } from './stock.ts';
+import { requireFewUnpaid } from './unpaid-cap.ts';
 
 export interface BookAppointmentInput {
   readonly productId: string;
@@ -33,7 +34,7 @@ const MINUTE_MS = 60_000;
 /**
  * Books a time of a service (TEN-9): takes the place and writes the booking, PENDING, with an order that ends by itself when nobody
  * pays in time. What costs nothing is confirmed at once. Staff may book for a customer, at any minute.
- * @throws TIME_TAKEN, TIME_NOT_OFFERED and OUTSIDE_NOTICE with alternatives, OUT_OF_STOCK, NOT_FOUND, INVALID_INPUT
+ * @throws TIME_TAKEN, TIME_NOT_OFFERED and OUTSIDE_NOTICE with alternatives, OUT_OF_STOCK, NOT_FOUND, INVALID_INPUT, TOO_MANY_UNPAID
  */
 export async function bookAppointment(ctx: Context, input: BookAppointmentInput): Promise<Done> {
   authorize(ctx, 'booking.create');
@@ -50,6 +51,9 @@ export async function bookAppointment(ctx: Context, input: BookAppointmentInput)
       operation.once(async (tx) => {
         const customerId = await customerOf(tx, ctx.actor, input.customerId ?? null);
         const diary = await readDiary(tx, asking, { productId, window: { startMs }, field });
+        // Before any place is locked; what costs nothing is nobody's debt.
+        if (asking.booker === 'CUSTOMER' && diary.service!.priceMinor > 0n)
+          await requireFewUnpaid(tx, 'maxUnpaidAppointments', { customerId, rules: diary.rules });
         const place = await findPlace(ctx.app, tx, diary, { asking, startMs, except: null });
         const id = await writeAppointment(ctx, tx, { diary, place, customerId, notes: input.notes ?? null });
         return { type: 'Booking', id };

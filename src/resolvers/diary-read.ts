@@ -130,12 +130,13 @@ interface ResourceRow {
   readonly active: boolean;
   readonly named: boolean;
 }
+/** A unit, and what it is taken for in milliseconds: appointments' starts and ends, and the ends of their buffers, in the same order. */
 interface TakenRow {
   readonly resourceId: string;
   readonly unit: number;
-  readonly startsAt: Date;
-  readonly endsAt: Date;
-  readonly untilAt: Date;
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+  readonly untils: readonly number[];
 }
 
 /** Has no row until something is booked of it. */
@@ -146,6 +147,18 @@ const RESOURCES = `select r.id, r.capacity, r.active, n.resource_id is not null 
   left join product_resources n on n.tenant_id = r.tenant_id and n.resource_id = r.id and n.product_id = $1
   where r.tenant_id = current_tenant() and (n.resource_id is not null or r.code = '${DEFAULT_RESOURCE}' and not exists (
     select from product_resources o where o.tenant_id = r.tenant_id and o.product_id = $1))`;
+
+const milliseconds = (instant: string): string => `json_agg(floor(date_part('epoch', ${instant}) * 1000)::int8)`;
+
+/**
+ * A row for each unit and not for each appointment: a month of a busy service has thousands of those, and three instants of each as texts
+ * would cost more than everything that is reckoned with them.
+ */
+const TAKEN = `select a.resource_id as "resourceId", a.unit, ${milliseconds('a.starts_at')} as starts, ${milliseconds('a.ends_at')} as ends,
+    ${milliseconds('upper(a.during)')} as untils
+  from allocations a where a.tenant_id = current_tenant() and a.resource_id in (select id from (${RESOURCES}) x)
+    and a.ends_at > $2::timestamptz - interval '1 day' and a.starts_at < $3 and ($4::uuid is null or a.booking_id <> $4)
+  group by a.resource_id, a.unit`;
 
 const NOT_THERE_YET = '00000000-0000-0000-0000-000000000000';
 
@@ -160,14 +173,9 @@ async function readDays(
   const [hours, resources, taken] = await Promise.all([
     readBusinessHours(statements, { from: date(from), to: date(to) }),
     statements.query<ResourceRow>(RESOURCES, [productId]),
-    statements.query<TakenRow>(
-      `select a.resource_id as "resourceId", a.unit, a.starts_at as "startsAt", a.ends_at as "endsAt", upper(a.during) as "untilAt"
-       from allocations a where a.tenant_id = current_tenant() and a.resource_id in (select id from (${RESOURCES}) x)
-         and a.ends_at > $2::timestamptz - interval '1 day' and a.starts_at < $3 and ($4::uuid is null or a.booking_id <> $4)`,
-      [productId, new Date(from), new Date(to), except],
-    ),
+    statements.query<TakenRow>(TAKEN, [productId, new Date(from), new Date(to), except]),
   ]);
-  return { hours, resources: offering(resources, capacity), taken: taken.map(takenOf) };
+  return { hours, resources: offering(resources, capacity), taken: taken.flatMap(takenOf) };
 }
 
 function offering(rows: readonly ResourceRow[], capacity: number): Resource[] {
@@ -182,12 +190,9 @@ export function isNotThereYet({ id }: Pick<Resource, 'id'>): boolean {
   return id === NOT_THERE_YET;
 }
 
-function takenOf({ resourceId, unit, startsAt, endsAt, untilAt }: TakenRow): Taken {
-  return {
-    resourceId,
-    unit,
-    fromMs: startsAt.getTime(),
-    toMs: untilAt.getTime(),
-    bufferMinutes: (untilAt.getTime() - endsAt.getTime()) / 60_000,
-  };
+function takenOf({ resourceId, unit, starts, ends, untils }: TakenRow): Taken[] {
+  return starts.map((fromMs, index) => {
+    const toMs = untils[index]!;
+    return { resourceId, unit, fromMs, toMs, bufferMinutes: (toMs - ends[index]!) / 60_000 };
+  });
 }

@@ -9,6 +9,7 @@ import type { OrderType } from '../generated/prisma/enums.ts';
 import { idOf } from '../global-id.ts';
 import { PAYMENT_COLUMNS } from '../loaders.ts';
 import { runOperation, type Done } from '../operations.ts';
+import { readBookingRules } from './booking-rules.ts';
 import { wakeBookings } from './booking-change.ts';
 import { customerOf } from './customer.ts';
 import { linesOf, namesProducts, takeProducts, type OrderItemInput } from './order-items.ts';
@@ -17,6 +18,7 @@ import { insertItems, insertOrder, issue, orderMoved } from './order-write.ts';
 import { cancelPendingPayments } from './payment-end.ts';
 import { returnStock } from './stock.ts';
 import { topUpExpiry, topUpOf } from './top-up.ts';
+import { requireFewUnpaid } from './unpaid-cap.ts';
 
 export interface CreateOrderInput {
   readonly type: OrderType;
@@ -34,7 +36,7 @@ const PRODUCT_ORDER_OPEN_MS = 3 * 86_400_000;
  * Makes a draft order with totals computed here (COM-3). A customer's own prices are a request only: an operator issues it. What is of
  * the shop's making is issued at once and ends by itself when nobody pays: a customer's own order of products alone, and a top-up.
  * @throws INVALID_INPUT, NOT_FOUND for a customer of another tenant or what is not for sale, CURRENCY_MISMATCH, OUT_OF_STOCK,
- * FEATURE_DISABLED for products of a closed store or a top-up where there are none
+ * FEATURE_DISABLED for products of a closed store or a top-up where there are none, TOO_MANY_UNPAID
  */
 export async function createOrder(ctx: Context, input: CreateOrderInput): Promise<Done> {
   authorize(ctx, 'order.create');
@@ -58,10 +60,13 @@ async function makeOrder(ctx: Context, tx: Transaction, input: CreateOrderInput)
     { ...tenant, type: input.type },
   );
   const priced = priceOrder({ currencyCode, taxProfile: tenant.tax, lines });
+  const isSold = issuesItself({ type: input.type, placedByCustomer: ctx.actor.kind === 'CUSTOMER', lines });
+  if (isSold && priced.totalMinor > 0n)
+    await requireFewUnpaid(tx, 'maxUnpaidOrders', { customerId, rules: await readBookingRules(tx) });
   const id = await insertOrder(app, tx, { type: input.type, customerId, currencyCode, priced });
   await insertItems(tx, id, lines, lines, priced);
   if (topUp) await issue(app, tx, await lockOrder(tx, id), topUpExpiry(app.clock.now()));
-  else if (issuesItself({ type: input.type, placedByCustomer: ctx.actor.kind === 'CUSTOMER', lines })) {
+  else if (isSold) {
     const order = await lockOrder(tx, id);
     await takeProducts(app, tx, id);
     await issue(app, tx, order, new Date(app.clock.now().getTime() + PRODUCT_ORDER_OPEN_MS));

@@ -48,6 +48,8 @@ const RULES = [
   'capacity',
   'cancelNoticeHours',
   'holdMinutes',
+  'maxUnpaidAppointments',
+  'maxUnpaidOrders',
 ] as const satisfies readonly (keyof BookingRules)[];
 
 function inOrder(rules: BookingRules): BookingRules {

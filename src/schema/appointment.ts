@@ -28,7 +28,7 @@ builder.mutationFields((t) => ({
   bookAppointment: t.field({
     type: BookingPayload,
     description:
-      'Takes a time and makes an order for it, which ends by itself when it is not paid in time; what costs nothing is confirmed at once. A time that can not be had is refused with `details.alternatives` (TIME_TAKEN, TIME_NOT_OFFERED, OUTSIDE_NOTICE).',
+      'Takes a time and makes an order for it, which ends by itself when it is not paid in time; what costs nothing is confirmed at once. A time that can not be had is refused with `details.alternatives` (TIME_TAKEN, TIME_NOT_OFFERED, OUTSIDE_NOTICE); a customer with as many unpaid ones as the tenant allows is refused (TOO_MANY_UNPAID).',
     args: { input: t.arg({ type: BookAppointmentInput, required: true }) },
     resolve: (_root, { input }, ctx) =>
       runVerb(

@@ -80,6 +80,13 @@ const BookingRulesType = builder.objectRef<BookingRules>('BookingRules').impleme
       description: 'How long before its start a customer may still cancel or move an appointment.',
     }),
     holdMinutes: t.exposeInt('holdMinutes', { description: 'How long a time is kept for somebody who has not paid.' }),
+    maxUnpaidAppointments: t.exposeInt('maxUnpaidAppointments', {
+      description: 'How many appointments a customer may hold at once without having paid.',
+    }),
+    maxUnpaidOrders: t.exposeInt('maxUnpaidOrders', {
+      description:
+        'How many orders of products, which hold stock, a customer may have open at once without having paid.',
+    }),
   }),
 });
 
@@ -183,6 +190,10 @@ const UpdateBookingRulesInput = builder.inputType('UpdateBookingRulesInput', {
     capacity: t.int(),
     cancelNoticeHours: t.int(),
     holdMinutes: t.int(),
+    maxUnpaidAppointments: t.int({
+      description: '1 to 1000. Whoever has so many is refused another (TOO_MANY_UNPAID).',
+    }),
+    maxUnpaidOrders: t.int({ description: '1 to 1000. Whoever has so many is refused another (TOO_MANY_UNPAID).' }),
     idempotencyKey: t.string(),
   }),
 });

@@ -180,6 +180,53 @@ test('a time is offered as often as a unit can be given for it', () => {
   );
 });
 
+test('the times of many days at once are those of each day, and each is offered as often as a unit can be given for it', () => {
+  const zone = 'Europe/Berlin';
+  // Clocks are set back on the 25th.
+  const dates = ['2026-10-23', '2026-10-24', '2026-10-25', '2026-10-26'];
+  const offsets = offsetsOfDays(zone, dates[0]!, dates.at(-1)!);
+  const hours: BusinessHours = {
+    week: new Map([5, 6, 7, 1].map((day) => [day, open('00:00', '24:00')])),
+    exceptions: new Map([['2026-10-24', open('13:00', '24:00')]]),
+  };
+  const resources = Array.from({ length: 3 }, (_, index) => ({ id: `r${index}`, capacity: index + 1 }));
+  const booking = fc.record({
+    resource: fc.integer({ min: 0, max: 3 }),
+    unit: fc.integer({ min: 1, max: 4 }),
+    from: fc.integer({ min: -600, max: 5 * 1_440 }),
+    lasts: fc.integer({ min: 5, max: 2_000 }),
+  });
+  const lengths = fc.record({
+    durationMinutes: fc.integer({ min: 20, max: 600 }),
+    bufferMinutes: fc.integer({ min: 0, max: 60 }),
+  });
+  fc.assert(
+    fc.property(fc.array(booking, { maxLength: 40 }), lengths, (bookings, length) => {
+      const others = bookings.map(({ resource, unit, from, lasts }): Taken => {
+        const fromMs = at('2026-10-22T22:00:00Z') + from * 60_000;
+        return { resourceId: `r${resource}`, unit, fromMs, toMs: fromMs + lasts * 60_000, bufferMinutes: 0 };
+      });
+      const days = dates.map((date) => gridOf(hours, date, length, offsets));
+      const offered = freeTimes(days.flat(), length, resources, others);
+      const oneByOne = days.flatMap((grid) => freeTimes(grid, length, resources, others));
+      const counted = days.flat().flatMap(({ span: time }) => {
+        if (!time) return [];
+        const wanted = takenSpan(time, length.bufferMinutes);
+        const given = [...others];
+        let count = 0;
+        for (let unit = freeUnit(wanted, resources, given); unit; unit = freeUnit(wanted, resources, given)) {
+          given.push({ ...unit, ...wanted, bufferMinutes: 0 });
+          count += 1;
+        }
+        return count > 0 ? [[time.fromMs, count]] : [];
+      });
+      expect(offered).toEqual(oneByOne);
+      expect(offered.map(({ fromMs, remaining }) => [fromMs, remaining])).toEqual(counted);
+    }),
+    { numRuns: 30 },
+  );
+});
+
 test('at every kind of change of clocks free and busy time are the open time, as minutes counted one by one say', () => {
   const changes = oneOfEachShape(changesOfClocks(2026, 2026));
   expect(changes.length).toBeGreaterThan(10);

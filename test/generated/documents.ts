@@ -74,6 +74,7 @@ export type ErrorCode =
   | 'TIME_TAKEN'
   | 'TOKEN_EXPIRED'
   | 'TOKEN_REUSED'
+  | 'TOO_MANY_UNPAID'
   | 'UNAUTHENTICATED'
   | 'WEAK_PASSWORD';
 

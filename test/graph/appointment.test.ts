@@ -40,6 +40,7 @@ beforeEach(async () => {
     capacity: 1,
     cancelNoticeHours: 24,
     holdMinutes: 30,
+    maxUnpaidAppointments: 1_000,
   });
   talk = await desk.service({ resources: [1], stock: 10 });
 });
@@ -283,6 +284,44 @@ describe('a hold', () => {
     expect((await desk.shop.review(payment.id, 'ACCEPT')).userErrors).toEqual([{ code: 'INVALID_STATE' }]);
     expect((await desk.shop.review(payment.id, 'REFUND')).userErrors).toEqual([]);
     expect((await desk.booking(id)).status).toBe('CANCELLED');
+  });
+
+  test('that is over is not begun again by paying for it, whether anybody has noticed yet or not', async () => {
+    const { id, order } = await desk.booked(talk, NINE);
+    await giveWallet(world, rawId(desk.shop.customerId), 50_000n);
+    const before = await balance();
+    const methodId = await desk.shop.methodId(order.id);
+    const wallet = Buffer.from('PaymentMethod:WALLET:balance').toString('base64url');
+    const pay = async (input: object) => {
+      const answer = await desk.mutate('payOrder', { orderId: order.id, ...input }, customer, 'userErrors { code }');
+      return answer.userErrors.map(({ code }: { code: string }) => code);
+    };
+    const tries = [{ methodId: wallet }, { methodId }, { methodId, walletAmount: '100.00' }];
+    await turnTo(clock.nowMs + 30 * 60_000);
+    for (const input of tries) expect(await pay(input)).toEqual(['ORDER_NOT_PAYABLE']);
+    expect(await desk.booking(id)).toMatchObject({ status: 'PENDING' });
+    await expire(order.id);
+    for (const input of tries) expect(await pay(input)).toEqual(['ORDER_NOT_PAYABLE']);
+    expect(await desk.booking(id)).toMatchObject({ status: 'CANCELLED' });
+    expect(await desk.allocations(id)).toEqual([]);
+    const made = await world.owner(
+      'select (select count(*)::int from payments where order_id = $1) as payments, (select count(*)::int from ledger_holds where created_at >= $2) as holds',
+      [rawId(order.id), clock.now()],
+    );
+    expect([made, await balance()]).toEqual([[{ payments: 0, holds: 0 }], before]);
+    await desk.booked(talk, NINE, await desk.newCustomer());
+  });
+
+  test('that was kept and is over is paid without being begun again', async () => {
+    const { id, order } = await desk.booked(talk, NINE);
+    await desk.setStatus(id, 'CONFIRMED');
+    await turnTo(Date.parse(NINE) + 2 * HOUR_MS);
+    await desk.setStatus(id, 'NO_SHOW');
+    const places = await desk.allocations(id);
+    await pay(order.id);
+    expect(await desk.booking(id)).toMatchObject({ status: 'NO_SHOW' });
+    expect(await desk.allocations(id)).toEqual(places);
+    expect(await desk.stock(talk)).toBe(9);
   });
 
   test('ends with its order, too, when somebody cancels that', async () => {

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import { readDiary } from '../../src/resolvers/diary-read.ts';
 import { startTestApp, type As, type TestApp } from '../helpers/app.ts';
 import { Desk, StandingClock } from '../helpers/diary.ts';
+import { rawId } from '../helpers/shop.ts';
 
 /** Hours, rules, free times and the reasons against the others, as the graph shows them (TEN-5, TEN-8, BEY-6). The demo tenant is in Cairo. */
 const clock = new StandingClock('2026-11-21T06:00:00Z');
@@ -25,13 +27,14 @@ beforeEach(async () => {
     slotDurationMinutes: 90,
     bufferMinutes: 15,
     capacity: 1,
+    maxUnpaidAppointments: 1_000,
   });
   talk = await desk.service({ resources: [1] });
 });
 
 const HOURS = 'businessHours { days { day open close closed } exceptions { date open close closed } }';
 const RULES =
-  'bookingRules { advanceBookingDays minAdvanceHours maxAdvanceDays slotDurationMinutes bufferMinutes capacity cancelNoticeHours holdMinutes }';
+  'bookingRules { advanceBookingDays minAdvanceHours maxAdvanceDays slotDurationMinutes bufferMinutes capacity cancelNoticeHours holdMinutes maxUnpaidAppointments maxUnpaidOrders }';
 const SHOWN = `tenant { ${HOURS} ${RULES} } userErrors { code field }`;
 const asked = async (as: As) => (await world.data(as, `{ tenant { ${HOURS} ${RULES} } }`)).tenant;
 
@@ -57,6 +60,8 @@ describe('hours and rules', () => {
       capacity: 1,
       cancelNoticeHours: 24,
       holdMinutes: 30,
+      maxUnpaidAppointments: 5,
+      maxUnpaidOrders: 5,
     });
   });
 
@@ -202,6 +207,26 @@ describe('free times', () => {
     expect((await ask('2026-12-02', '2026-12-01')).errors).toMatchObject([{ extensions: { code: 'INVALID_INPUT' } }]);
   });
 
+  test('of thousands of years are refused before anything is read, whoever asks', async () => {
+    const counter = world.app.metrics.databaseStatements;
+    const now = async () => (await counter.get()).values[0]?.value ?? 0;
+    const ask = async (as: As, from: string, to: string) => {
+      const before = await now();
+      const { errors } = await world.ask(
+        as,
+        'query ($id: ID, $from: Date!, $to: Date!) { timeSlots(productId: $id, from: $from, to: $to) { start } }',
+        { id: talk, from, to },
+      );
+      return [errors?.[0]?.extensions.code, (await now()) - before];
+    };
+    // Once, so that key and budget are known.
+    await ask(desk.portal, '2026-12-01', '2026-12-01');
+    await ask(desk.shop.operator, '2026-12-01', '2026-12-01');
+    expect(await ask(desk.portal, '0001-01-01', '9999-12-31')).toEqual(['INVALID_INPUT', 0]);
+    expect(await ask(desk.shop.operator, '2026-12-01', '9999-12-31')).toEqual(['INVALID_INPUT', 0]);
+    expect(await ask(desk.portal, '9999-12-31', '0001-01-01')).toEqual(['INVALID_INPUT', 0]);
+  });
+
   test('of what is not there, not sold or not booked by time are refused', async () => {
     const codeOf = async (productId: string) => {
       const answer = await world.ask(
@@ -247,6 +272,38 @@ describe('whyNot', () => {
       '11-28T10:30',
       '11-30T07:00',
       '11-30T08:45',
+    ]);
+  });
+
+  test('of a moment centuries away names the rule and reads no more than the days among which there is another time', async () => {
+    const years = ['0001-01-01T00:00:00Z', '1900-06-01T07:00:00Z', '2020-01-01T07:00:00Z', '2026-11-01T07:00:00Z'];
+    for (const start of years) {
+      expect(await ruleOf(start)).toBe('NOTICE');
+      expect(await ruleOf(start, desk.shop.operator)).toBe('NOTICE');
+    }
+    for (const start of ['2027-06-01T07:00:00Z', '9999-12-31T23:59:00Z']) {
+      expect(await ruleOf(start)).toBe('HORIZON');
+      expect(await ruleOf(start, desk.shop.operator)).toBe('HORIZON');
+    }
+    // An appointment for each of some hundred months, long ago and far ahead.
+    const { id } = await desk.booked(talk, '2026-11-28T07:00:00Z');
+    await world.owner(
+      `insert into allocations (tenant_id, id, resource_id, unit, booking_id, during, starts_at, ends_at)
+       select a.tenant_id, gen_random_uuid(), a.resource_id, 1, a.booking_id, tstzrange(t, t + interval '1 hour'), t, t + interval '1 hour'
+       from allocations a, (select a.starts_at + n * interval '1 month' as t from allocations a, generate_series(-300, 300) n
+         where n <> 0 and a.booking_id = $1) s where a.booking_id = $1`,
+      [rawId(id)],
+    );
+    for (const start of [...years, '2045-01-01T07:00:00Z', '9999-12-31T23:59:00Z']) {
+      const taken = await world.app.db.read({ tenantId: desk.shop.tenantId, customerId: null }, async (tx) => {
+        const about = { productId: rawId(talk), window: { startMs: Date.parse(start) }, field: [] };
+        return (await readDiary(tx, { booker: 'STAFF', nowMs: clock.nowMs }, about)).taken;
+      });
+      expect([start, taken.length <= 3]).toEqual([start, true]);
+    }
+    await world.owner('delete from allocations where booking_id = $1 and starts_at <> $2', [
+      rawId(id),
+      '2026-11-28T07:00:00Z',
     ]);
   });
 

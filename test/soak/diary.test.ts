@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { expireOrder } from '../../src/resolvers/order-expiry.ts';
+import { diaryCrash, type DiaryCrash } from '../diary/crash/crash.ts';
 import { startTestApp, type As, type TestApp } from '../helpers/app.ts';
 import { brokenLaws } from '../helpers/books.ts';
 import { brokenDiary, Desk, StandingClock } from '../helpers/diary.ts';
@@ -23,7 +24,7 @@ afterAll(() => world.stop());
 
 test('of 500 customers at once exactly as many as there is room get a time; all others are told the same, with times that are free', async () => {
   const [people, room] = [500, 7];
-  await desk.rules({ slotDurationMinutes: 60, bufferMinutes: 15, minAdvanceHours: 0 });
+  await desk.rules({ slotDurationMinutes: 60, bufferMinutes: 15, minAdvanceHours: 0, maxUnpaidAppointments: 1_000 });
   const crowded = await desk.service({ resources: [2, 1, 4] });
   const callers: As[] = [];
   while (callers.length < 25) callers.push(await desk.newCustomer());
@@ -61,6 +62,7 @@ test('after days of random bookings, moves, payments, cancellations, lapsed hold
     bufferMinutes: 10,
     minAdvanceHours: 0,
     holdMinutes: 2,
+    maxUnpaidAppointments: 1_000,
     cancelNoticeHours: 1,
   });
   const services = [
@@ -153,4 +155,20 @@ test('after days of random bookings, moves, payments, cancellations, lapsed hold
   expect(counts['book TIME_TAKEN']).toBeGreaterThan(0);
   expect(counts['failed']).toBeGreaterThan(0);
   expect(await brokenLaws(world)).toEqual({});
+});
+
+const APPOINTMENTS = Number(process.env['APPOINTMENTS'] ?? 1_500);
+const PER_SEED = 500;
+const FIRST_SEED = Number(process.env['SOAK_SEED'] ?? 1);
+
+test(`${APPOINTMENTS} appointments booked, moved, paid and given up through processes killed at random: no two times overlap, every hold lapses or stands, orders agree, and everybody was told the truth`, async () => {
+  const results: DiaryCrash[] = [];
+  for (let made = 0, seed = FIRST_SEED; made < APPOINTMENTS; made += PER_SEED, seed += 1) {
+    const result = await diaryCrash(seed, Math.min(PER_SEED, APPOINTMENTS - made));
+    process.stdout.write(`${JSON.stringify({ proof: 'a diary of processes that die', ...result })}\n`);
+    results.push(result);
+  }
+  expect(results.flatMap(({ differences }) => differences)).toEqual([]);
+  expect(results.map(({ overlaps }) => overlaps)).toEqual(results.map(() => 0));
+  expect(results.every(({ kills }) => kills.process > 0)).toBe(true);
 });

@@ -6,6 +6,7 @@ import { agreement, type Agreement } from './agreement.ts';
 import {
   ACCOUNT,
   askInstallation,
+  fillWallet,
   misbehave,
   openInstallation,
   signIn,
@@ -115,7 +116,7 @@ async function configure(owner: Query): Promise<void> {
 async function openAgency(here: Installation): Promise<Agency> {
   const ask = askInstallation(here);
   const { token, userId } = await signIn(ask, here.facts, here.facts.customer);
-  await fillWallet(here.owner, userId);
+  await fillWallet(here.owner, userId, 'USD');
   const walletMethodId = Buffer.from('PaymentMethod:WALLET:balance').toString('base64url');
   return { ask, customer: token, walletMethodId, random: here.random };
 }
@@ -124,19 +125,6 @@ const RENEW_EVERY_MS = 5 * 60_000;
 
 async function renew(here: Installation, agency: Agency): Promise<void> {
   agency.customer = (await signIn(agency.ask, here.facts, here.facts.customer)).token;
-}
-
-async function fillWallet(owner: Query, customerGlobalId: string): Promise<void> {
-  const holder = Buffer.from(customerGlobalId, 'base64url').toString().split(':')[1]!;
-  const nil = '00000000-0000-0000-0000-000000000000';
-  const minor = 10_000_000_000;
-  await owner(
-    `select set_config('app.tenant_id', $1, false), post_ledger(jsonb_build_array(jsonb_build_object('id', gen_random_uuid(), 'kind', 'ADJUSTMENT',
-       'subjectId', gen_random_uuid(), 'currencyCode', 'USD', 'occurredAt', now(), 'entries', jsonb_build_array(
-         jsonb_build_object('kind', 'ADJUSTMENTS_GIVEN', 'holderId', '${nil}', 'amountMinor', '${minor}'),
-         jsonb_build_object('kind', 'WALLET', 'holderId', $2::text, 'amountMinor', '-${minor}')))), '[]')`,
-    ['00000000-0000-4000-8000-0000000000d1', holder],
-  );
 }
 
 async function travel(agency: Agency, of: { seed: number; bookings: number; told: Told }): Promise<void> {

@@ -105,3 +105,17 @@ export async function signIn(ask: Ask, facts: Facts, login: object): Promise<{ t
   );
   return { token: payload.session.accessToken, userId: payload.session.user.id };
 }
+
+/** More than anybody can spend. @param customer global id */
+export async function fillWallet(owner: Query, customer: string, currencyCode: string): Promise<void> {
+  const holder = Buffer.from(customer, 'base64url').toString().split(':')[1]!;
+  const nil = '00000000-0000-0000-0000-000000000000';
+  const minor = 10_000_000_000;
+  await owner(
+    `select set_config('app.tenant_id', $1, false), post_ledger(jsonb_build_array(jsonb_build_object('id', gen_random_uuid(), 'kind', 'ADJUSTMENT',
+       'subjectId', gen_random_uuid(), 'currencyCode', $3::text, 'occurredAt', now(), 'entries', jsonb_build_array(
+         jsonb_build_object('kind', 'ADJUSTMENTS_GIVEN', 'holderId', '${nil}', 'amountMinor', '${minor}'),
+         jsonb_build_object('kind', 'WALLET', 'holderId', $2::text, 'amountMinor', '-${minor}')))), '[]')`,
+    ['00000000-0000-4000-8000-0000000000d1', holder, currencyCode],
+  );
+}
