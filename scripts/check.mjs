@@ -91,8 +91,9 @@ async function checkGenerated() {
 }
 
 function generatedFiles() {
-  const folder = join(root, 'test', 'generated');
-  const names = existsSync(folder) ? readdirSync(folder).map((name) => `test/generated/${name}`) : [];
+  const names = ['test/generated', 'examples/portal/src/generated'].flatMap((folder) =>
+    existsSync(join(root, folder)) ? readdirSync(join(root, folder)).map((name) => `${folder}/${name}`) : [],
+  );
   const files = [...names, 'schema.graphql'].filter((name) => existsSync(join(root, name)));
   return new Map(
     files.map((name) => [

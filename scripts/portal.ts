@@ -58,7 +58,9 @@ async function main(): Promise<void> {
   const shop = await prepareShop(settings, address);
   await serve(settings, port, shop);
   const { email, password } = shop.customer;
-  log(`\nThe sample portal is at ${address}  (register there, or sign in as ${email} with ${password}; Ctrl-C stops)\n`);
+  log(
+    `\nThe sample portal is at ${address}  (register there, or sign in as ${email} with ${password}; Ctrl-C stops)\n`,
+  );
 }
 
 async function ensureProduct(settings: LaunchSettings): Promise<void> {

@@ -28,7 +28,9 @@ function contentSecurityPolicy(): Plugin {
         "base-uri 'none'",
         "form-action 'none'",
       ].join('; ');
-      return [{ tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: policy }, injectTo: 'head-prepend' }];
+      return [
+        { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: policy }, injectTo: 'head-prepend' },
+      ];
     },
   };
 }

@@ -51,10 +51,7 @@ const WAIT_MS_MAX = 10_000;
  * Watches until told to stop. A socket may go at any time: a train in a tunnel, a token that ends, a server that is replaced. Each
  * subscription says after which event it goes on, so whatever happened meanwhile is delivered when it is back, once and in order.
  */
-export async function watch<Data, Variables>(
-  watching: Watching<Data, Variables>,
-  signal: AbortSignal,
-): Promise<void> {
+export async function watch<Data, Variables>(watching: Watching<Data, Variables>, signal: AbortSignal): Promise<void> {
   let after = await watching.begin();
   let waitMs = WAIT_MS_MIN;
   while (!signal.aborted) {

@@ -11,7 +11,9 @@ import { post } from './post.ts';
  * is used, too, the graph ends the session. A portal with a server of its own can keep the refresh token in an HttpOnly cookie there.
  */
 export type Session =
-  { readonly kind: 'opening' } | { readonly kind: 'out' } | { readonly kind: 'in'; readonly name: string };
+  | { readonly kind: 'opening' }
+  | { readonly kind: 'out' }
+  | { readonly kind: 'in'; readonly name: string };
 
 const KEPT = 'portal.refresh-token';
 /** A token that ends within this time is traded before it is used. */

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useSyncExternalStore } from 'react';
+import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import { useQuery } from 'urql';
 
 import { ShopDocument } from '../generated/graphql.ts';
@@ -22,13 +22,26 @@ export function App() {
     // Back from the gateway's page: the session is opened again with the token that was kept.
     if (session.kind === 'opening') accessToken().catch(() => closeSession());
   }, [session.kind]);
+  const shownId = useRef(orderId);
+  useEffect(() => {
+    if (shownId.current === orderId) return;
+    shownId.current = orderId;
+    // Another page, though the browser does not know: whoever listens to it begins at its head.
+    document.querySelector('h1')?.focus();
+  }, [orderId]);
   useEffect(() => {
     if (!tenant) return;
     document.title = tenant.name;
     document.documentElement.lang = tenant.locale;
   }, [tenant]);
 
-  if (error) return <FaultNote fault={faultOfError(error)} onRetry={() => ask({ requestPolicy: 'network-only' })} />;
+  if (error)
+    return (
+      <main>
+        <h1>The shop is not open</h1>
+        <FaultNote fault={faultOfError(error)} onRetry={() => ask({ requestPolicy: 'network-only' })} />
+      </main>
+    );
   if (!tenant || !formats || session.kind === 'opening')
     return (
       <p className="waiting" role="status">

@@ -1,3 +1,5 @@
+import { useEffect, useRef } from 'react';
+
 import { BookAppointmentDocument } from '../generated/graphql.ts';
 import type { Session } from '../graph/session.ts';
 import { go, placeOfOrder } from '../route.ts';
@@ -19,11 +21,20 @@ export function Booking({
   service: Service;
   start: string | null;
   session: Session;
-  onChoose(start: string | null): void;
+  onChoose(start: string): void;
   onTaken(): void;
 }) {
   const formats = useFormats();
+  const panel = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a phone it lies below all the times.
+    if (start !== null) panel.current?.scrollIntoView({ block: 'nearest' });
+  }, [start]);
   const booking = useDeed(BookAppointmentDocument, (data) => data.bookAppointment);
+  const { forget } = booking;
+  // What was said of one time says nothing of another.
+  useEffect(forget, [start, forget]);
+  const isRefused = booking.fault !== null && booking.fault.alternatives.length > 0;
 
   async function book(notes: string): Promise<void> {
     const done = await booking.run({ productId: service.id, start: start!, ...(notes !== '' && { notes }) });
@@ -34,27 +45,17 @@ export function Booking({
   }
 
   return (
-    <aside className="booking" aria-labelledby="yours">
+    <aside ref={panel} className="booking" aria-labelledby="yours">
       <h2 id="yours">Your appointment</h2>
       <p className="name">{service.name}</p>
       <p>
-        {start === null
-          ? 'Choose a time.'
-          : `${formats.day(start)}, ${formats.time(start)}, ${formats.zone(start)}`}
+        {start === null ? 'Choose a time.' : `${formats.day(start)}, ${formats.time(start)}, ${formats.zone(start)}`}
       </p>
       <p className="amount">{formats.price(service.price)}</p>
       {booking.fault && (
         <>
           <FaultNote fault={booking.fault} />
-          {booking.fault.alternatives.length > 0 && (
-            <Alternatives
-              times={booking.fault.alternatives}
-              onChoose={(other) => {
-                booking.forget();
-                onChoose(other);
-              }}
-            />
-          )}
+          {isRefused && <Alternatives times={booking.fault.alternatives} onChoose={onChoose} />}
         </>
       )}
       {start !== null && session.kind === 'in' && (
@@ -68,7 +69,7 @@ export function Booking({
             Anything we should know?
             <textarea name="notes" rows={2} maxLength={1000} />
           </label>
-          <button type="submit" className="main" disabled={booking.running}>
+          <button type="submit" className="main" disabled={booking.running || isRefused}>
             {booking.running ? 'Booking …' : 'Book this time'}
           </button>
         </form>

@@ -10,11 +10,13 @@ import { SignIn } from './SignIn.tsx';
 import { useOrder } from './useOrder.ts';
 
 export function OrderPage({ id, session }: { id: string; session: Session }) {
+  const [attempt, setAttempt] = useState(0);
   return (
     <div className="order">
-      <h1>Your order</h1>
+      <h1 tabIndex={-1}>Your order</h1>
       {session.kind === 'in' ? (
-        <WatchedOrder id={id} />
+        // Begun anew as a whole where it is tried again.
+        <WatchedOrder key={attempt} id={id} onRetry={() => setAttempt(attempt + 1)} />
       ) : (
         <>
           <p>Sign in to see it.</p>
@@ -25,11 +27,10 @@ export function OrderPage({ id, session }: { id: string; session: Session }) {
   );
 }
 
-function WatchedOrder({ id }: { id: string }) {
-  const [attempt, setAttempt] = useState(0);
-  const { order, fault } = useOrder(id, attempt);
+function WatchedOrder({ id, onRetry }: { id: string; onRetry(): void }) {
+  const { order, fault } = useOrder(id);
   const live = useSyncExternalStore(watchConnection, isConnected);
-  if (fault) return <FaultNote fault={fault} onRetry={() => setAttempt(attempt + 1)} />;
+  if (fault) return <FaultNote fault={fault} onRetry={onRetry} />;
   if (order === undefined) return <p role="status">Looking it up …</p>;
   if (order === null) return <p>There is no such order of yours.</p>;
   return (
@@ -41,6 +42,7 @@ function WatchedOrder({ id }: { id: string }) {
       <Facts order={order} />
       {order.status === 'ISSUED' && <Pay order={order} />}
       {order.invoice && (
+        // The link is good for a quarter of an hour; each time the order is asked, there is a new one.
         <p>
           <a href={order.invoice.pdfUrl} target="_blank" rel="noreferrer">
             Invoice {order.invoice.number} (PDF)

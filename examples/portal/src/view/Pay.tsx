@@ -20,15 +20,21 @@ export function Pay({ order }: { order: OrderShownFragment }) {
 
   return (
     <section className="pay" aria-labelledby="pay">
-      <h2 id="pay">Pay</h2>
+      <h2 id="pay">Pay with</h2>
       {error && <FaultNote fault={faultOfError(error)} onRetry={() => ask({ requestPolicy: 'network-only' })} />}
       {paying.fault && <FaultNote fault={paying.fault} />}
       {fetching && <p role="status">Asking how you can pay …</p>}
       {data?.paymentMethods
         .filter(({ kind }) => kind === 'REDIRECT')
-        .map(({ id, name }) => (
-          <button key={id} type="button" className="main" disabled={paying.running} onClick={() => void pay(id)}>
-            Pay with {name}
+        .map(({ id, name }, index) => (
+          <button
+            key={id}
+            type="button"
+            className={index === 0 ? 'main' : ''}
+            disabled={paying.running}
+            onClick={() => void pay(id)}
+          >
+            {name}
           </button>
         ))}
     </section>

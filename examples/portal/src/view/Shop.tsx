@@ -24,7 +24,7 @@ export function Shop({ session }: { session: Session }) {
   return (
     <div className="shop">
       <div>
-        <h1>Book an appointment</h1>
+        <h1 tabIndex={-1}>Book an appointment</h1>
         <Services
           services={services}
           chosen={service}
@@ -33,7 +33,7 @@ export function Shop({ session }: { session: Session }) {
             setStart(null);
           }}
         />
-        <Times key={`${service.id} ${asked}`} productId={service.id} start={start} onChoose={setStart} />
+        <Times key={service.id} productId={service.id} start={start} asked={asked} onChoose={setStart} />
       </div>
       <Booking
         service={service}

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useQuery } from 'urql';
 
 import { FreeTimesDocument } from '../generated/graphql.ts';
@@ -13,10 +13,13 @@ const DAYS_SHOWN = 7;
 export function Times({
   productId,
   start,
+  asked,
   onChoose,
 }: {
   productId: string;
   start: string | null;
+  /** Another number: look again at what is free. */
+  asked: number;
   onChoose(start: string): void;
 }) {
   const formats = useFormats();
@@ -28,6 +31,9 @@ export function Times({
     // What is free changes with every other customer.
     requestPolicy: 'cache-and-network',
   });
+  useEffect(() => {
+    if (asked > 0) ask({ requestPolicy: 'network-only' });
+  }, [asked, ask]);
   const days = Map.groupBy(data?.timeSlots ?? [], (slot) => formats.date(slot.start));
 
   return (

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'react';
+import { useCallback, useRef, useState } from 'react';
 import { useMutation, type TypedDocumentNode } from 'urql';
 
 import type { RefusalFragment } from '../generated/graphql.ts';
@@ -43,5 +43,6 @@ export function useDeed<Data, Input extends object, Result extends Payload>(
     return refusal ? null : result;
   }
 
-  return { run, running: fetching, fault, forget: () => setFault(null) };
+  const forget = useCallback(() => setFault(null), []);
+  return { run, running: fetching, fault, forget };
 }

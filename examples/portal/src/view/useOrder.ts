@@ -17,7 +17,7 @@ export interface WatchedOrder {
 }
 
 /** An order as it is now: asked once, then told by its events. What the query gives and the first event meet without a gap. */
-export function useOrder(id: string, attempt: number): WatchedOrder {
+export function useOrder(id: string): WatchedOrder {
   const client = useClient();
   const [order, setOrder] = useState<OrderShownFragment | null | undefined>();
   const [fault, setFault] = useState<Fault | null>(null);
@@ -29,7 +29,11 @@ export function useOrder(id: string, attempt: number): WatchedOrder {
       if (!signal.aborted) setOrder(now);
     };
     const begin = async () => {
-      const { data, error, extensions } = await client.query(OneOrderDocument, { id }, { requestPolicy: 'network-only' });
+      const { data, error, extensions } = await client.query(
+        OneOrderDocument,
+        { id },
+        { requestPolicy: 'network-only' },
+      );
       if (error) throw faultOfError(error);
       show(data?.order ?? null);
       // The place in the shop's journal that this answer stands for.
@@ -37,7 +41,6 @@ export function useOrder(id: string, attempt: number): WatchedOrder {
     };
     const payments = { document: PaymentMovedDocument, variables: { orderId: id }, begin, onEvent: onPayment };
     const orders = { document: OrderMovedDocument, variables: { orderId: id }, begin, onEvent: onOrder };
-    setFault(null);
     for (const watching of [watch(payments, signal), watch(orders, signal)])
       watching.catch((error: unknown) => {
         if (!signal.aborted) setFault(isFault(error) ? error : noAnswer());
@@ -52,7 +55,7 @@ export function useOrder(id: string, attempt: number): WatchedOrder {
       show(event.order);
       return event.cursor;
     }
-  }, [client, id, attempt]);
+  }, [client, id]);
 
   return { order, fault };
 }
