@@ -21,6 +21,7 @@ describe.runIf(executable !== null)('the sample portal', () => {
   let sipho: Page;
   const foreign: string[] = [];
   const broken: string[] = [];
+  const keys = new Set<string>();
   const socket = breakable();
 
   beforeAll(async () => {
@@ -40,6 +41,8 @@ describe.runIf(executable !== null)('the sample portal', () => {
     page.on('pageerror', (error) => broken.push(error.message));
     page.on('console', (message) => message.type() === 'error' && broken.push(message.text()));
     page.on('request', (request) => {
+      const key = request.headers()['x-api-key'];
+      if (key !== undefined) keys.add(key);
       const { protocol, hostname, port } = new URL(request.url());
       const isOurs = hostname === 'localhost' && stage.ports.includes(Number(port));
       if (!isOurs && protocol !== 'data:') foreign.push(request.url());
@@ -139,12 +142,9 @@ describe.runIf(executable !== null)('the sample portal', () => {
     await sipho.getByText('Sign in to see it.').waitFor();
     expect(await sipho.evaluate(() => sessionStorage.length)).toBe(0);
     await sipho.getByRole('button', { name: 'I have been here before' }).click();
-    await sipho.getByLabel('Email').fill('sipho@customer.example');
-    await sipho.getByLabel('Password').fill('another password');
-    await sipho.getByRole('button', { name: 'Sign in and go on' }).click();
+    await signIn(sipho, 'sipho@customer.example', 'another password');
     await sipho.locator('[data-code=INVALID_CREDENTIALS]').waitFor();
-    await sipho.getByLabel('Password').fill('a long password');
-    await sipho.getByRole('button', { name: 'Sign in and go on' }).click();
+    await signIn(sipho, 'sipho@customer.example', 'a long password');
     await sipho.locator('[data-status=PAID]').waitFor();
   });
 
@@ -183,8 +183,42 @@ describe.runIf(executable !== null)('the sample portal', () => {
     );
   });
 
+  test('built for a server, the page works from an origin the shop allows, under a policy that lets in nothing else', async () => {
+    const [key] = keys;
+    expect(key).toMatch(/^pk_test_/);
+    const address = await stage.serveBuilt(key!);
+    stage.ports.push(Number(new URL(address).port));
+    const page = await visitor({ viewport: PHONE });
+    await page.goto(address);
+    // Not allowed yet: the browser hands the answer to nobody.
+    await page.locator('[data-code=NO_ANSWER]').waitFor();
+    await setPortal(stage, { corsOrigins: [stage.address, address] });
+    await vi.waitFor(
+      async () => {
+        await page.getByRole('button', { name: 'Try again' }).click({ timeout: 1_000 });
+        await page.locator('.time').first().waitFor({ timeout: 1_000 });
+      },
+      { timeout: WAIT_MS_MAX },
+    );
+    const policy = await page.locator('meta[http-equiv=Content-Security-Policy]').getAttribute('content');
+    expect(policy).toContain("script-src 'self'");
+    // A script that somebody got into the page does not run.
+    await page.evaluate(() => {
+      const script = document.createElement('script');
+      script.textContent = 'window.isForeign = true';
+      document.body.append(script);
+    });
+    expect(await page.evaluate(() => 'isForeign' in window)).toBe(false);
+    await chooseFirstTime(page);
+    await page.getByRole('button', { name: 'I have been here before' }).click();
+    await signIn(page, 'sipho@customer.example', 'a long password');
+    await page.getByRole('button', { name: 'Book this time' }).click();
+    await page.getByText('Not paid yet').waitFor();
+    await page.locator('.live[data-live=true]').waitFor();
+  });
+
   test('whoever asks too much is told when to try again, and can not before', async () => {
-    await setLimit(stage, 1);
+    await setPortal(stage, { rateLimitPerMinute: 1 });
     await vi.waitFor(
       async () => {
         await sipho.reload();
@@ -199,8 +233,9 @@ describe.runIf(executable !== null)('the sample portal', () => {
 
   test('no page asked anybody but this machine, and none threw', () => {
     expect(foreign).toEqual([]);
-    // A browser writes refusals and sockets that were cut into its console by itself.
-    expect(broken.filter((text) => !/Failed to load resource|WebSocket/.test(text))).toEqual([]);
+    // Refusals, sockets that were cut and scripts that were kept out are written into the console by the browser itself.
+    const known = /Failed to load resource|WebSocket|Content Security Policy|blocked by CORS policy/;
+    expect(broken.filter((text) => !known.test(text))).toEqual([]);
   });
 });
 
@@ -220,6 +255,12 @@ async function register(page: Page, name: string, email: string): Promise<void> 
   await page.getByLabel('Password').fill('a long password');
   await page.getByRole('button', { name: 'Register and go on' }).click();
   await page.getByRole('button', { name: 'Book this time' }).waitFor();
+}
+
+async function signIn(page: Page, email: string, password: string): Promise<void> {
+  await page.getByLabel('Email').fill(email);
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Sign in and go on' }).click();
 }
 
 /** To the gateway's page, where a transfer is promised, and back. @returns that page's address */
@@ -271,10 +312,10 @@ async function setBooking(stage: Stage, enabled: boolean): Promise<void> {
   expect(setFeatureFlag.userErrors).toEqual([]);
 }
 
-async function setLimit(stage: Stage, rateLimitPerMinute: number): Promise<void> {
+async function setPortal(stage: Stage, input: object): Promise<void> {
   const document =
     'mutation ($input: UpdatePortalConfigInput!) { updatePortalConfig(input: $input) { userErrors { code } } }';
-  const { updatePortalConfig } = await stage.asAdmin<any>(document, { input: { rateLimitPerMinute } });
+  const { updatePortalConfig } = await stage.asAdmin<any>(document, { input });
   expect(updatePortalConfig.userErrors).toEqual([]);
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { preview } from 'vite';
 import { inject } from 'vitest';
 
 import type { Login } from '../../prisma/seed.ts';
@@ -18,9 +19,11 @@ export interface Stage {
   readonly browser: Browser;
   /** A mutation or query of the platform's administrator, at work in the portal's tenant. */
   asAdmin<T>(document: string, variables: object): Promise<T>;
-  /** What was wanted of the page's own port, the product's and the simulators': whatever else a page asks for is foreign. */
-  readonly ports: readonly number[];
+  /** The page's own, the product's and the simulators': whatever else a page asks for is foreign. */
+  readonly ports: number[];
   shot(page: Page, name: string): Promise<void>;
+  /** The page as it is built for a server, asking with this key. @returns its address, whose origin nobody has allowed yet */
+  serveBuilt(key: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -66,6 +69,14 @@ export async function openStage(executablePath: string): Promise<Stage> {
       ports: [portal.port, portal.productPort, portal.productPort + 1],
       asAdmin: (document, variables) => ask(admin.url, document, variables, token),
       shot: shooter(),
+      serveBuilt: async (key) => {
+        const built = await serveBuilt(join(folder, 'built'), {
+          VITE_PORTOLAN_ENDPOINT: admin.url,
+          VITE_PORTOLAN_KEY: key,
+        });
+        undo.push(built.stop);
+        return built.address;
+      },
       stop,
     };
   } catch (error) {
@@ -135,6 +146,26 @@ async function end(child: ChildProcess): Promise<void> {
   const gone = once(child, 'exit');
   child.kill('SIGTERM');
   await gone;
+}
+
+async function serveBuilt(
+  outDir: string,
+  environment: Record<string, string>,
+): Promise<{ address: string; stop(): Promise<void> }> {
+  const vite = join(root, 'node_modules/vite/bin/vite.js');
+  const args = [vite, 'build', 'examples/portal', '--outDir', outDir, '--logLevel', 'warn'];
+  const env = { PATH: process.env['PATH'], ...environment };
+  const [code] = (await once(spawn(process.execPath, args, { cwd: root, stdio: 'inherit', env }), 'exit')) as [number];
+  if (code !== 0) throw new Error(`The page can not be built (${code}).`);
+  const [, port] = await freePorts();
+  const server = await preview({
+    configFile: false,
+    root: join(root, 'examples/portal'),
+    build: { outDir },
+    preview: { host: '127.0.0.1', port, strictPort: true },
+    logLevel: 'warn',
+  });
+  return { address: `http://localhost:${port}`, stop: () => server.close() };
 }
 
 /** Two neighbours for product and simulators, and one for the page. */

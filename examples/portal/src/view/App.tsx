@@ -38,7 +38,7 @@ export function App() {
   if (error)
     return (
       <main>
-        <h1>The shop is not open</h1>
+        <h1>Not available just now</h1>
         <FaultNote fault={faultOfError(error)} onRetry={() => ask({ requestPolicy: 'network-only' })} />
       </main>
     );
