@@ -220,7 +220,7 @@ async function ask<T>(url: string, query: string, variables: object, token?: str
 
 /** Into PORTAL_SCREENSHOTS, where somebody wants to look at them; otherwise into a folder of the run's, which is printed. */
 function shooter(): Stage['shot'] {
-  const folder = process.env['PORTAL_SCREENSHOTS'] || mkdtempSync(join(tmpdir(), 'portolan-portal-shots-'));
+  const folder = process.env['PORTAL_SCREENSHOTS'] || mkdtempSync(join(tmpdir(), 'portolan-test-portal-shots-'));
   mkdirSync(folder, { recursive: true });
   console.log(`Screenshots of the sample portal are in ${folder}`);
   let count = 0;
