@@ -19,6 +19,8 @@ export interface Stage {
   readonly browser: Browser;
   /** A mutation or query of the platform's administrator, at work in the portal's tenant. */
   asAdmin<T>(document: string, variables: object): Promise<T>;
+  /** How a page of this origin with this key fares when it asks for free times: a code, or null for an answer. */
+  codeFor(key: string, origin: string): Promise<string | null>;
   /** The page's own, the product's and the simulators': whatever else a page asks for is foreign. */
   readonly ports: number[];
   shot(page: Page, name: string): Promise<void>;
@@ -68,6 +70,7 @@ export async function openStage(executablePath: string): Promise<Stage> {
       browser,
       ports: [portal.port, portal.productPort, portal.productPort + 1],
       asAdmin: (document, variables) => ask(admin.url, document, variables, token),
+      codeFor: (key, origin) => codeFor(admin.url, key, origin),
       shot: shooter(),
       serveBuilt: async (key) => {
         const built = await serveBuilt(join(folder, 'built'), {
@@ -216,6 +219,14 @@ async function ask<T>(url: string, query: string, variables: object, token?: str
   const { data, errors } = (await answer.json()) as { data?: T; errors?: unknown };
   if (!data || errors) throw new Error(`The product refused: ${JSON.stringify(errors)}`);
   return data;
+}
+
+async function codeFor(url: string, key: string, origin: string): Promise<string | null> {
+  const query = '{ timeSlots(from: "2026-01-01", to: "2026-01-01") { start } }';
+  const headers = { 'content-type': 'application/json', 'x-api-key': key, origin };
+  const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query }) });
+  const { errors } = (await answer.json()) as { errors?: { extensions: { code: string } }[] };
+  return errors?.[0]?.extensions.code ?? null;
 }
 
 /** Into PORTAL_SCREENSHOTS, where somebody wants to look at them; otherwise into a folder of the run's, which is printed. */

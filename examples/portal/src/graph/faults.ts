@@ -1,4 +1,4 @@
-import type { CombinedError } from 'urql';
+import { CombinedError } from 'urql';
 
 import type { ErrorCode, RefusalFragment } from '../generated/graphql.ts';
 
@@ -20,7 +20,10 @@ export function faultOfRefusal({ code, message, details, field }: RefusalFragmen
   return faultOf(code, message, details, field?.at(-1) ?? null);
 }
 
-export function faultOfError({ graphQLErrors, response }: Pick<CombinedError, 'graphQLErrors' | 'response'>): Fault {
+export function faultOfError(error: CombinedError): Fault {
+  // What went wrong before the question was even sent: the session could not be refreshed.
+  if (error.networkError instanceof CombinedError) return faultOfError(error.networkError);
+  const { graphQLErrors, response } = error;
   const [first] = graphQLErrors;
   if (!first) return noAnswer();
   const { code, details } = first.extensions as { code?: ErrorCode; details?: unknown };

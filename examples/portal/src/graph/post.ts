@@ -1,8 +1,11 @@
-import { stringifyDocument, type TypedDocumentNode } from 'urql';
+import { CombinedError, stringifyDocument, type TypedDocumentNode } from 'urql';
 
 import { ENDPOINT, KEY } from '../environment.ts';
 
-/** One operation by plain fetch, without urql and without a token: what the session is opened and ended with. @throws TypeError without a network */
+/**
+ * One operation by plain fetch, without urql and without a token: what a session is refreshed and ended with.
+ * @throws CombinedError for a refusal, such as RATE_LIMITED; TypeError where nobody was reached
+ */
 export async function post<Data, Variables>(
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
@@ -13,6 +16,6 @@ export async function post<Data, Variables>(
     body: JSON.stringify({ query: stringifyDocument(document), variables }),
   });
   const { data, errors } = (await answer.json()) as { data?: Data; errors?: { message: string }[] };
-  if (!data) throw new Error(errors?.[0]?.message ?? `The graph answered ${answer.status}.`);
+  if (!data) throw new CombinedError({ graphQLErrors: errors ?? [], response: answer });
   return data;
 }

@@ -19,8 +19,9 @@ export function App() {
   const formats = useMemo(() => (tenant ? formatsOf(tenant) : null), [tenant]);
 
   useEffect(() => {
-    // Back from the gateway's page: the session is opened again with the token that was kept.
-    if (session.kind === 'opening') accessToken().catch(() => closeSession());
+    // Back from the gateway's page: the session is opened again with the token that was kept. Where that fails the query below fails,
+    // too, and says why; trying that again tries this again.
+    if (session.kind === 'opening') accessToken().catch(() => undefined);
   }, [session.kind]);
   const shownId = useRef(orderId);
   useEffect(() => {
