@@ -91,8 +91,9 @@ async function checkGenerated() {
 }
 
 function generatedFiles() {
-  const folder = join(root, 'test', 'generated');
-  const names = existsSync(folder) ? readdirSync(folder).map((name) => `test/generated/${name}`) : [];
+  const names = ['test/generated', 'examples/portal/src/generated'].flatMap((folder) =>
+    existsSync(join(root, folder)) ? readdirSync(join(root, folder)).map((name) => `${folder}/${name}`) : [],
+  );
   const files = [...names, 'schema.graphql'].filter((name) => existsSync(join(root, name)));
   return new Map(
     files.map((name) => [
@@ -112,6 +113,25 @@ async function checkUnchanged() {
   count('git diff', code === 0 ? 1 : 0, code === 0 ? 0 : 1);
 }
 
+const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const APT = ['-q', '-y', '-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=30'];
+
+/** The sample portal is tried in a real browser. Where none is installed and installing is ours to do, it is done; else it is said. */
+async function ensureBrowser() {
+  if ([process.env.CHROMIUM ?? '', ...BROWSERS].some((path) => path !== '' && existsSync(path))) return;
+  heading('a browser for the sample portal');
+  const why = (reason) =>
+    console.log(`No browser is installed, and none will be (${reason}): the portal is not tried.`);
+  if (process.getuid?.() !== 0) return why('that takes root');
+  if (!existsSync('/usr/bin/apt-get')) return why('there is no apt-get');
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const install = ['install', '--no-install-recommends', 'chromium'];
+  for (const step of [['update'], install]) {
+    const code = await run('apt-get', [...APT, ...step], env);
+    if (code !== 0) return why(`apt-get ${step[0]} ended with ${code}`);
+  }
+}
+
 async function localServerVersion() {
   const client = new pg.Client({ connectionString: LOCAL_SERVER, connectionTimeoutMillis: 3000 });
   client.on('error', () => undefined);
@@ -126,6 +146,7 @@ async function localServerVersion() {
   }
 }
 
+if (everyDatabase) await ensureBrowser();
 await test('embedded database', {});
 if (everyDatabase) {
   const version = await localServerVersion();

@@ -21,7 +21,11 @@ const commands = {
   'db:migrate': () => [[source('src/launch/databaseCommand.ts'), 'migrate']],
   'db:check': () => [[source('src/launch/databaseCommand.ts'), 'check']],
   'db:reset': () => [[source('src/launch/databaseCommand.ts'), 'reset']],
-  types: () => [[bin('typescript/bin/tsc'), '--noEmit']],
+  'example:portal': () => [[source('scripts/portal.ts')]],
+  types: () => [
+    [bin('typescript/bin/tsc'), '--noEmit'],
+    [bin('typescript/bin/tsc'), '--noEmit', '-p', source('examples/portal')],
+  ],
   lint: () => [[bin('oxlint/bin/oxlint'), '--type-aware', '--deny-warnings']],
   format: () => [[bin('oxfmt/bin/oxfmt')]],
   'format:check': () => [[bin('oxfmt/bin/oxfmt'), '--check']],

@@ -23,6 +23,7 @@ const everything = [
   ...filesBelow('bench', /\.ts$/),
   ...filesBelow('scripts', /\.(ts|mjs)$/),
   ...filesBelow('prisma', /\.ts$/),
+  ...filesBelow('examples', /\.tsx?$/),
 ];
 const texts = new Map(everything.map((file) => [file, readFileSync(path.join(root, file), 'utf8')]));
 const textOf = (file: string): string => texts.get(file) ?? '';

@@ -12,6 +12,8 @@ export interface TestServer {
   template: string;
   /** Begins the name of every database of this run. */
   prefix: string;
+  /** Nobody named a server, so this one is the run's own. */
+  isEmbedded: boolean;
 }
 
 declare module 'vitest' {

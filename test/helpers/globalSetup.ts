@@ -39,7 +39,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   await migrate(withDatabase(ownerUrl, template), { log: () => undefined });
   const appUrl = await ensureApplicationLogin(withDatabase(ownerUrl, template), folder, `${prefix}_app`);
   await runOnServer(ownerUrl, `alter database ${template} with allow_connections false`);
-  project.provide('testServer', { ownerUrl, appUrl, template, prefix });
+  project.provide('testServer', { ownerUrl, appUrl, template, prefix, isEmbedded: embedded !== null });
 
   return async () => {
     if (embedded) {
