@@ -38,6 +38,7 @@ const LEAST: Readonly<Record<string, Rank>> = {
   deleteProviderSlot: 'PLATFORM_ADMIN',
   products: 'PORTAL',
   upsertProduct: 'OPERATOR',
+  adjustStock: 'OPERATOR',
   setFeatureFlag: 'TENANT_ADMIN',
   orders: 'CUSTOMER',
   order: 'CUSTOMER',
