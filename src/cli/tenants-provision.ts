@@ -13,6 +13,7 @@ import { readTenantState } from '../resolvers/tenant-state.ts';
 import { UsageError, type Command, type Given, type Surroundings } from './command.ts';
 import { catalogueTools, withDatabase } from './open.ts';
 import { customerDifferences, makeCustomers, missingCustomers } from './tenant-customers.ts';
+import { applyTestBooking, plannedTestBooking } from './tenant-test-booking.ts';
 import { readTenantFile } from './tenant-file.ts';
 import { CHECK } from './tenants-check.ts';
 import { listTenants, scopeOf, tenantOf } from './tenants.ts';
@@ -21,10 +22,11 @@ const APPLY: Command = {
   name: 'tenants apply',
   usage: '<tenant.yaml> [--dry-run]',
   help: [
-    'Makes a tenant be as a file says: the tenant, its website, keys, hours, rules, features, gateways, sender',
-    'and products (TEN-11). What the file does not say stays; twice is once. --dry-run shows the difference and',
-    'changes nothing. Secrets come from the environment variables that the file names. The stock of a product is',
-    'said when it is made; afterwards sales decide.',
+    'Makes a tenant be as a file says: the tenant, its website, keys, hours, rules, features, gateways, sender,',
+    'products and who does which service (TEN-11). What the file does not say stays; twice is once. --dry-run',
+    'shows the difference and changes nothing. Secrets come from the environment variables that the file names.',
+    'The stock of a product is said when it is made; afterwards sales decide. A test customer and a test booking',
+    'are made once; the booking takes the next free time, and never one of a tenant with live keys.',
   ],
   options: { 'dry-run': { type: 'boolean' } },
   words: [1, 1],
@@ -42,20 +44,22 @@ async function apply(db: Database, tools: ProvisionTools, given: Given, around: 
     await around.result(`key ${[mode.toLowerCase(), ...scopes].join(' ')}: ${key}  (shown this once)`);
   const customers = await missingCustomers(db, tools, tenant, file);
   await makeCustomers(db, tools, tenant, customers);
+  const booked = await applyTestBooking(db, tools, tenant, file, around);
   if (isNew) await around.result(`${tenant.slug} was made.`);
-  await show([...changes, ...customerDifferences(customers)], around);
+  await show([...changes, ...customerDifferences(customers), ...booked], around);
   return true;
 }
 
 async function showPlan(db: Database, tools: ProvisionTools, file: TenantFile, around: Surroundings): Promise<boolean> {
   const [tenant] = await listTenants(db, file.tenant.slug);
   if (!tenant) {
-    const { customers: _customers, ...rest } = file;
-    await show(differences({}, rest), around);
+    const { customers: _customers, testBooking: _booking, ...rest } = file;
+    await show([...differences({}, rest), ...(await plannedTestBooking(db, undefined, file))], around);
     return true;
   }
   const changes = await db.read(scopeOf(tenant), (tx) => plan(tools, tx, tenant.id, file));
-  await show([...changes, ...customerDifferences(await missingCustomers(db, tools, tenant, file))], around);
+  const customers = customerDifferences(await missingCustomers(db, tools, tenant, file));
+  await show([...changes, ...customers, ...(await plannedTestBooking(db, tenant, file))], around);
   return true;
 }
 

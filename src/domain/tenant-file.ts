@@ -13,6 +13,7 @@ import { ROUNDING_LEVELS } from './order-price.ts';
 import { checkSender, type SenderFields } from './mail-sender.ts';
 import { readOrigin } from './origin.ts';
 import { productOf } from './product.ts';
+import { DEFAULT_RESOURCE } from './resource.ts';
 
 const words = (max: number) => z.string().trim().min(1).max(max);
 const whole = (min: number, max: number) =>
@@ -237,7 +238,20 @@ const product = z
   })
   .superRefine((fields, ctx) => orIssue(ctx, () => productOf(null, fields, [])));
 
-export const TENANT_FILE = z.strictObject({
+const code = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'This is no code.');
+/** Who or what does services. */
+const resource = z.strictObject({
+  name: words(200),
+  capacity: whole(1, 1_000).optional(),
+  active: flip.optional(),
+  /** Codes of products. */
+  services: z.array(code).max(500).optional(),
+});
+
+/** An appointment to try the shop with. */
+const testBooking = z.strictObject({ customer: address, service: code });
+
+const FILE = z.strictObject({
   tenant,
   portal: portal.optional(),
   keys: z.array(key).max(20).optional(),
@@ -247,7 +261,27 @@ export const TENANT_FILE = z.strictObject({
   gateways: gateways.optional(),
   sender: sender.optional(),
   customers: z.array(customer).max(20).optional(),
-  products: z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'This is no code.'), product).optional(),
+  products: z.record(code, product).optional(),
+  resources: z
+    .record(
+      code.refine(
+        (text) => text !== DEFAULT_RESOURCE,
+        'This is the diary’s own: it does the services that name nobody.',
+      ),
+      resource,
+    )
+    .optional(),
+  testBooking: testBooking.optional(),
+});
+
+export const TENANT_FILE = FILE.superRefine(({ customers = [], keys = [], testBooking: wanted }, ctx) => {
+  const refuse = (path: string[], message: string) =>
+    ctx.addIssue({ code: 'custom', path: ['testBooking', ...path], message });
+  if (!wanted) return;
+  // Whoever is really a customer is never booked for.
+  if (!customers.some(({ email }) => email === wanted.customer))
+    refuse(['customer'], 'Name one of the customers here.');
+  if (keys.some(({ mode }) => mode === 'LIVE')) refuse([], 'A tenant with live keys takes no time for a test.');
 });
 export type TenantFile = z.infer<typeof TENANT_FILE>;
 

@@ -1,5 +1,6 @@
 import { checkedBookingRules, RULES_UNSET, type BookingRules } from '../domain/booking-rules.ts';
 import { parseRate } from '../domain/money.ts';
+import { invalidInput } from '../errors.ts';
 import { differences, type Difference, type TenantFile } from '../domain/tenant-file.ts';
 import type { TenantState } from './tenant-state.ts';
 
@@ -7,7 +8,16 @@ import type { TenantState } from './tenant-state.ts';
 
 /** The stock is said when a product is made; afterwards it is what sales left. @throws INVALID_INPUT where what it says does not go with what there is */
 export function changesOf(state: TenantState, file: TenantFile): Difference[] {
-  const { keys: _keys, gateways, products, sender, customers: _customers, ...rest } = file;
+  const {
+    keys: _keys,
+    gateways,
+    products,
+    sender,
+    resources,
+    customers: _customers,
+    testBooking: _booking,
+    ...rest
+  } = file;
   const wanted = {
     ...rest,
     bookingRules: file.bookingRules && rulesOf(state, file.bookingRules),
@@ -20,7 +30,14 @@ export function changesOf(state: TenantState, file: TenantFile): Difference[] {
       price: priceText(price, state.products[code]?.['price']),
       ...(!(code in state.products) && { stock }),
     })),
+    resources: mapValues(resources, ({ services, ...fields }) => ({
+      ...fields,
+      services: services && [...new Set(services)].toSorted((one, other) => (one < other ? -1 : 1)),
+    })),
   };
+  for (const code of Object.values(resources ?? {}).flatMap(({ services = [] }) => services))
+    if (!(code in state.products) && !(code in (products ?? {})))
+      throw invalidInput(`There is no product with the code ${code} for a resource to do.`, ['resources']);
   return [
     ...differences(state, wanted),
     ...missingKeys(state, file).map((key) => ({ path: ['keys', nameOf(key)], before: undefined, after: key })),

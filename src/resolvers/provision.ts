@@ -15,7 +15,7 @@ import { writeGatewayConfig } from './gatewayConfig.ts';
 import { insertKey } from './key.ts';
 import { writeSender } from './mail-sender.ts';
 import { writePortal } from './portal.ts';
-import { writeProduct } from './product.ts';
+import { writeProducts, writeResources } from './provision-catalogue.ts';
 import { changesOf, missingKeys, rulesOf, type Key } from './provision-changes.ts';
 import { newCredentials } from './provision-credentials.ts';
 import { changeTenant } from './tenant.ts';
@@ -80,11 +80,16 @@ export async function provision(tools: ProvisionTools, tx: Transaction, file: Te
   const mailed = credentials.filter(({ owner }) => owner.startsWith('mail:'));
   if (file.sender && (touched('sender') || mailed.length > 0))
     await writeSender(tools, tx, tx.scope.tenantId, { ...senderOf(tools, state, file.sender), credentials: mailed });
-  for (const [code, { stock, ...fields }] of Object.entries(file.products ?? {})) {
-    if (!touched('products', code)) continue;
-    const id = await productWithCode(tx, code);
-    await writeProduct(author, tx, id, { ...fields, code, ...(id === null && { stock }) });
-  }
+  await writeProducts(
+    author,
+    tx,
+    Object.entries(file.products ?? {}).filter(([code]) => touched('products', code)),
+  );
+  await writeResources(
+    author,
+    tx,
+    Object.entries(file.resources ?? {}).filter(([code]) => touched('resources', code)),
+  );
   const keys = await makeKeys(tools, tx, missingKeys(state, file));
   return { changes: [...changes, ...credentials.map(({ difference }) => difference)], keys };
 }
@@ -131,12 +136,4 @@ function gatewaysOf({ gateways = {} }: TenantFile): [Gateway, GatewaySettings][]
     const settings = gateways[name];
     return settings ? [[name, settings] satisfies [Gateway, GatewaySettings]] : [];
   });
-}
-
-async function productWithCode(tx: Transaction, code: string): Promise<string | null> {
-  const row = await tx.maybeOne<{ id: string }>(
-    'select p.id from products p where p.tenant_id = current_tenant() and p.code = $1',
-    [code],
-  );
-  return row?.id ?? null;
 }

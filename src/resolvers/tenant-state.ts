@@ -13,6 +13,7 @@ import { readFlags } from './feature-flag.ts';
 import { SENDER_COLUMNS } from './mail-sender-load.ts';
 import type { EmailSenderRow } from './mail-sender.ts';
 import { PORTAL, type PortalRow } from './portal.ts';
+import { readResources } from './resource.ts';
 
 /** A tenant as a file would say it, whole (TEN-11). Always in the same order, so that two of them can be compared as texts. */
 export interface TenantState {
@@ -26,6 +27,7 @@ export interface TenantState {
   /** Undefined: it has none of its own. */
   readonly sender: Omit<NonNullable<TenantFile['sender']>, 'credentials'> | undefined;
   readonly products: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly resources: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /** Of the tenant worked in. */
@@ -40,6 +42,7 @@ export async function readTenantState(tx: Statements): Promise<TenantState> {
     gateways: await readGateways(tx),
     sender: await readSender(tx),
     products: await readProducts(tx),
+    resources: await readNamedResources(tx),
   };
 }
 
@@ -161,6 +164,24 @@ async function readProducts(tx: Statements): Promise<TenantState['products']> {
         bufferMinutes: row.bufferMinutes,
         capacity: row.capacity,
       }),
+    ]),
+  );
+}
+
+/** With the codes of those services that have one. */
+async function readNamedResources(tx: Statements): Promise<TenantState['resources']> {
+  const codes = await tx.query<{ id: string; code: string }>(
+    'select p.id, p.code from products p where p.tenant_id = current_tenant() and p.code is not null order by p.code collate "C"',
+  );
+  return Object.fromEntries(
+    (await readResources(tx)).map(({ code, name, capacity, active, productIds }) => [
+      code,
+      {
+        name,
+        capacity,
+        active,
+        services: codes.filter(({ id }) => productIds.includes(id)).map((product) => product.code),
+      },
     ]),
   );
 }

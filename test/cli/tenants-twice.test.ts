@@ -42,7 +42,7 @@ async function cli(
 ): Promise<CliAnswer> {
   const command = TENANT_COMMANDS.find(({ name }) => name === `${noun} ${verb}`)!;
   const given = givenOf(Object.fromEntries(options.map((option) => [option.slice(2), true])), [word!]);
-  let out = '';
+  let [out, err] = ['', ''];
   const around = {
     environment: {
       ENVIRONMENT: 'test',
@@ -52,13 +52,13 @@ async function cli(
     },
     descriptions: [],
     result: async (line: string) => void (out += `${line}\n`),
-    progress: () => undefined,
+    progress: (line: string) => void (err += `${line}\n`),
   };
   try {
-    return { code: (await command.run(given, around)) ? 0 : 1, out, err: '' };
+    return { code: (await command.run(given, around)) ? 0 : 1, out, err };
   } catch (error) {
     if (!(error instanceof AppError || error instanceof UsageError)) throw error;
-    return { code: 1, out, err: error.message };
+    return { code: 1, out, err: err + error.message };
   }
 }
 async function apply(parts: string, environment: Record<string, string> = {}, ...more: string[]): Promise<string[]> {
@@ -255,4 +255,96 @@ test('applied by two at once, it is one tenant with one key', async () => {
       'select count(*)::int as keys from api_keys where tenant_id = (select id from tenants where slug = $1)',
     ),
   ).toEqual([{ keys: 1 }]);
+});
+
+const DIARY = `features: { booking: on }
+bookingRules: { minAdvanceHours: 24, slotDurationMinutes: 60 }
+hours: { ${['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'].map((day) => `${day}: 09:00-12:00`).join(', ')} }
+customers: [{ email: try@shop.example, password: SHOP_CUSTOMER }]
+products:
+  advice: { name: Advice, price: 100 ZAR, category: consultation, stock: 5, bookable: on }
+  talk: { name: Talk, price: 100 ZAR, category: consultation, stock: 5, bookable: on }
+`;
+const TEAM = `resources:
+  anna: { name: Anna, capacity: 2, services: [talk, advice, talk] }
+  ben: { name: Ben, services: [talk], active: off }
+`;
+const TEST_BOOKING = 'testBooking: { customer: try@shop.example, service: advice }\n';
+const PASSWORD = { SHOP_CUSTOMER: 'long-enough' };
+const tenantId = '(select id from tenants where slug = $1)';
+
+test('who does what is kept, given back and changed alone, and a service without a code stays with whom it is', async () => {
+  expect((await apply(DIARY + TEAM, PASSWORD)).filter((line) => line.includes('resources'))).toEqual([
+    '+ resources.anna: {"name":"Anna","capacity":2,"services":["advice","talk"]}',
+    '+ resources.ben: {"name":"Ben","active":false,"services":["talk"]}',
+  ]);
+  const [text, before] = [await exported(), await marks()];
+  expect(await apply(DIARY + TEAM, PASSWORD)).toEqual(NOTHING);
+  writeFileSync(file, text);
+  expect((await cli(['tenants', 'apply', file])).out).toBe('Nothing to change.\n');
+  expect([await exported(), await marks()]).toEqual([text, before]);
+  await query(`update products set code = null where code = 'talk' and tenant_id = ${tenantId}`);
+  expect(await apply('resources: { anna: { name: Anna B, services: [] } }')).toEqual([
+    '~ resources.anna.name: Anna -> Anna B',
+    '~ resources.anna.services: ["advice"] -> []',
+  ]);
+  expect(
+    await query(
+      `select p.name from product_resources n join products p on p.id = n.product_id join resources r on r.id = n.resource_id
+       where r.code = 'anna' and r.tenant_id = ${tenantId}`,
+    ),
+  ).toEqual([{ name: 'Talk' }]);
+  for (const more of [[], ['--dry-run']]) {
+    const { code, err } = await applied('resources: { ben: { name: Ben, services: [nothing] } }', {}, ...more);
+    expect([code, err]).toEqual([1, 'There is no product with the code nothing for a resource to do.']);
+  }
+  expect((await applied('resources: { default: { name: Ben } }')).err).toMatch(/line 2, resources\.default: /);
+});
+
+test('a test booking is made once, at a time that customers are offered, and again only when somebody has ended it', async () => {
+  const parts = DIARY + TEST_BOOKING;
+  const bookings = () =>
+    query(
+      `select b.status, b.starts_at, o.status as order, o.expires_at from bookings b join orders o on o.id = b.order_id where b.tenant_id = ${tenantId}`,
+    );
+  expect((await apply(parts, PASSWORD, '--dry-run')).at(-1)).toBe(
+    '+ testBooking: advice for try@shop.example, at the next free time, where it can be made',
+  );
+  const out = await apply(parts, PASSWORD);
+  const [made] = await bookings();
+  expect(made).toMatchObject({ status: 'PENDING', order: 'ISSUED', expires_at: null });
+  expect(out.at(-1)).toBe(`+ testBooking: advice for try@shop.example, ${made.starts_at.toISOString()}`);
+  const aheadMs = made.starts_at.getTime() - Date.now();
+  expect(aheadMs).toBeGreaterThan(24 * 3_600_000 - 60_000);
+  expect(aheadMs).toBeLessThan(3 * 24 * 3_600_000);
+  const [text, before] = [await exported(), await marks()];
+  for (const more of [[], ['--dry-run']]) expect(await apply(parts, PASSWORD, ...more)).toEqual(NOTHING);
+  expect([await exported(), await marks(), await bookings()]).toEqual([text, before, [made]]);
+  expect(text).toContain('stock: 4');
+  await query(`update bookings set status = 'COMPLETED' where tenant_id = ${tenantId}`);
+  const both = await Promise.all([applied(parts, PASSWORD), applied(parts, PASSWORD)]);
+  expect(both.flatMap(({ out: lines }) => lines.match(/^\+ testBooking/gm) ?? [])).toHaveLength(1);
+  expect(await bookings()).toHaveLength(2);
+});
+
+test('a test booking takes no time where there are live keys, nobody to book for or nothing free, and the rest of the file is applied', async () => {
+  const parts = DIARY + TEST_BOOKING;
+  const none = async () => expect(await query(`select from bookings where tenant_id = ${tenantId}`)).toEqual([]);
+  expect(await applied(parts)).toMatchObject({
+    code: 0,
+    err: expect.stringMatching(/^testBooking: left out, .*password/),
+  });
+  await none();
+  await query(`update products set stock = 0 where tenant_id = ${tenantId}`);
+  expect(await applied(parts, PASSWORD)).toMatchObject({ code: 0, err: expect.stringContaining('no free time') });
+  await none();
+  await query(`update products set stock = 5 where tenant_id = ${tenantId}`);
+  await apply('keys: [{ mode: LIVE }]');
+  expect(await applied(parts, PASSWORD)).toMatchObject({ code: 0, err: expect.stringContaining('live keys') });
+  expect(await apply(parts, PASSWORD, '--dry-run')).toEqual(NOTHING);
+  await none();
+  expect((await applied(`keys: [{ mode: LIVE }]\n${parts}`)).err).toMatch(/line \d+, testBooking: /);
+  expect((await applied(parts.replace('customer: try@', 'customer: real@'))).err).toMatch(
+    /line \d+, testBooking\.customer: /,
+  );
 });
