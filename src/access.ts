@@ -65,6 +65,9 @@ export const ACCESS_RULES = {
   // The shop window: a website shows it to whoever comes by.
   'product.read': { from: 'PUBLIC', scope: null },
   'product.update': { from: 'OPERATOR', scope: null },
+  // Who does which service, and how many at once: the front desk's business.
+  'resource.read': { from: 'OPERATOR', scope: null },
+  'resource.update': { from: 'OPERATOR', scope: null },
   'diary.configure': { from: 'TENANT_ADMIN', scope: null },
   'diary.read': { from: 'PUBLIC', scope: null },
   'loyalty.update': { from: 'TENANT_ADMIN', scope: null },

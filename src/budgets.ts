@@ -27,6 +27,8 @@ const LEASE_SHARE = 100;
 /** What this process knows of a bucket in the present minute. */
 interface Lease {
   readonly windowMs: number;
+  /** The limit as it was last heard. */
+  limit: number;
   /** Taken from the database and not yet used. */
   held: number;
   /** As the database last said, of all processes together. */
@@ -52,7 +54,7 @@ class SharedBudgets implements Budgets {
   }
 
   takeNow(tenantId: string, bucket: string, cost: number, limit: number): Grant | null {
-    const lease = this.#lease(tenantId, bucket);
+    const lease = this.#lease(tenantId, bucket, limit);
     const wanted = Math.min(cost, limit);
     if (lease.held >= wanted && wanted > 0) {
       lease.held -= wanted;
@@ -65,7 +67,7 @@ class SharedBudgets implements Budgets {
     for (;;) {
       const known = this.takeNow(tenantId, bucket, cost, limit);
       if (known) return known;
-      const lease = this.#lease(tenantId, bucket);
+      const lease = this.#lease(tenantId, bucket, limit);
       // One question at a time: what it brings may serve everybody who waits.
       if (lease.asking) {
         await lease.asking;
@@ -96,7 +98,8 @@ class SharedBudgets implements Budgets {
     limit: number,
     lease: Lease,
   ): Promise<void> {
-    lease.held += await this.#ask(tenantId, bucket, chunk, cost, limit, lease);
+    const granted = await this.#ask(tenantId, bucket, chunk, cost, limit, lease);
+    if (lease.limit >= limit) lease.held += granted;
   }
 
   async #ask(
@@ -120,12 +123,17 @@ class SharedBudgets implements Budgets {
     return granted;
   }
 
-  #lease(tenantId: string, bucket: string): Lease {
+  #lease(tenantId: string, bucket: string, limit: number): Lease {
     const key = `${tenantId} ${bucket}`;
     const windowMs = Math.floor(this.#clock.now().getTime() / MINUTE_MS) * MINUTE_MS;
     const known = this.#leases.get(key);
-    if (known && known.windowMs === windowMs) return known;
-    const fresh: Lease = { windowMs, held: 0, used: 0, refusedCost: Infinity, refusedLimit: -1, asking: null };
+    if (known && known.windowMs === windowMs) {
+      // What was taken ahead of a larger limit may be more than the whole of this one: it stays taken, and nobody gets it.
+      if (limit < known.limit) known.held = 0;
+      known.limit = limit;
+      return known;
+    }
+    const fresh: Lease = { windowMs, limit, held: 0, used: 0, refusedCost: Infinity, refusedLimit: -1, asking: null };
     this.#leases.set(key, fresh);
     return fresh;
   }

@@ -24,6 +24,7 @@ export interface EventPayloads {
   'key.changed': { v: 1 };
   'user.changed': { v: 1 };
   'product.changed': { v: 1 };
+  'resource.changed': { v: 1 };
   'tenant.changed': { v: 1 };
 }
 export type LoyaltyChange = 'REDEMPTION' | 'ADJUSTMENT' | 'CASHBACK_CREDITED' | 'POINTS_EXPIRED';

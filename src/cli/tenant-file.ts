@@ -3,6 +3,8 @@ import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, typ
 import { KEY_SCOPES } from '../access.ts';
 import { TENANT_FILE, type TenantFile } from '../domain/tenant-file.ts';
 import { PAYMENT_GATEWAYS } from '../integrations/registry.ts';
+import { SES_CREDENTIALS } from '../integrations/ses/client.ts';
+import { SMTP_CREDENTIALS } from '../integrations/smtp/client.ts';
 import { UsageError } from './command.ts';
 
 type Path = readonly PropertyKey[];
@@ -62,13 +64,18 @@ function unknownNames(file: TenantFile): Place[] {
   );
   const credentials = Object.entries(file.gateways ?? {}).flatMap(([gateway, settings]) => {
     const names = PAYMENT_GATEWAYS.find(({ slug }) => slug === gateway.toLowerCase())?.credentialNames ?? [];
-    return Object.keys(settings?.credentials ?? {}).flatMap((name) =>
-      names.includes(name)
-        ? []
-        : [{ path: ['gateways', gateway, 'credentials', name], message: `The credentials are: ${names.join(', ')}.` }],
-    );
+    return unknownCredentials(['gateways', gateway], settings?.credentials, names);
   });
-  return [...scopes, ...credentials];
+  const names = file.sender?.transport === 'SES' ? SES_CREDENTIALS : SMTP_CREDENTIALS;
+  return [...scopes, ...credentials, ...unknownCredentials(['sender'], file.sender?.credentials, names)];
+}
+
+function unknownCredentials(path: Path, credentials: object | undefined, names: readonly string[]): Place[] {
+  return Object.keys(credentials ?? {}).flatMap((name) =>
+    names.includes(name)
+      ? []
+      : [{ path: [...path, 'credentials', name], message: `The credentials are: ${names.join(', ')}.` }],
+  );
 }
 
 /** Of the setting itself, or, where it is missing, of what it should stand in. */

@@ -30,6 +30,13 @@ export function listTenants(db: Database, slug: string | null): Promise<Tenant[]
   );
 }
 
+/** @throws UsageError where there is none of that name */
+export async function tenantOf(db: Database, slug: string): Promise<Tenant> {
+  const [tenant] = await listTenants(db, slug);
+  if (!tenant) throw new UsageError(`There is no tenant "${slug}".`);
+  return tenant;
+}
+
 export function scopeOf(tenant: Tenant): Scope {
   return { tenantId: tenant.id, customerId: null };
 }

@@ -43,7 +43,7 @@ export interface Product {
 const NAME_MAX = 200;
 const DESCRIPTION_MAX = 5_000;
 /** Far from the end of an integer, so that what orders give back always fits. */
-const STOCK_MAX = 1_000_000_000;
+export const STOCK_MAX = 1_000_000_000;
 const IMAGES_MAX = 20;
 const IMAGE_CHARACTERS_MAX = 2_048;
 const MINUTES_MAX = 1_440;

@@ -10,8 +10,10 @@ import { openMinutesOf } from './business-hours.ts';
 import { checkedConfig, FEATURE_KEYS, type FeatureKey } from './feature-flags.ts';
 import { isCurrency, ROUNDING_MODES } from './money.ts';
 import { ROUNDING_LEVELS } from './order-price.ts';
+import { checkSender, type SenderFields } from './mail-sender.ts';
 import { readOrigin } from './origin.ts';
 import { productOf } from './product.ts';
+import { DEFAULT_RESOURCE } from './resource.ts';
 
 const words = (max: number) => z.string().trim().min(1).max(max);
 const whole = (min: number, max: number) =>
@@ -158,14 +160,13 @@ const features = z.strictObject(
   >,
 );
 
+/** Which environment variable holds a secret: a secret itself never stands in a file. */
+const variable = z.string().regex(/^[A-Z][A-Z0-9_]{1,99}$/, 'Name the environment variable that holds it.');
 const gateway = z.strictObject({
   enabled: flip.optional(),
   testMode: flip.optional(),
   amountRule: z.enum(['EQUAL', 'AT_LEAST']).optional(),
-  /** Which environment variable holds which credential: a secret never stands in a file. */
-  credentials: z
-    .record(z.string(), z.string().regex(/^[A-Z][A-Z0-9_]{1,99}$/, 'Name the environment variable that holds it.'))
-    .optional(),
+  credentials: z.record(z.string(), variable).optional(),
 });
 const gateways = z.strictObject({
   FAWATERK: gateway.optional(),
@@ -173,28 +174,50 @@ const gateways = z.strictObject({
   PAYU: gateway.optional(),
 });
 
-const sender = z.strictObject({
-  from: z.string().regex(/^[^\s@<>]+@[^\s@<>]+$/, 'This is not an email address.'),
-  name: words(100).optional(),
-  replyTo: z
-    .string()
-    .regex(/^[^\s@<>]+@[^\s@<>]+$/, 'This is not an email address.')
-    .optional(),
-});
+const address = z.string().regex(/^[^\s@<>]+@[^\s@<>]+$/, 'This is not an email address.');
+const sender = z
+  .strictObject({
+    transport: z.enum(['SMTP', 'SES']),
+    enabled: flip.optional(),
+    from: address.toLowerCase(),
+    name: words(100).optional(),
+    replyTo: address.optional(),
+    smtpHost: words(253).toLowerCase().optional(),
+    smtpPort: whole(1, 65_535).optional(),
+    sesRegion: words(64).optional(),
+    transactionalSet: words(64).optional(),
+    marketingSet: words(64).optional(),
+    topicArn: words(400).optional(),
+    credentials: z.record(z.string(), variable).optional(),
+  })
+  // Whether a server is public is asked where it is kept: a file may be written for an installation that is not in production.
+  .superRefine((fields, ctx) => orIssue(ctx, () => checkSender(senderFields(fields), false), SENDER_NAMES));
+const SENDER_NAMES: Readonly<Record<string, string>> = { fromAddress: 'from', fromName: 'name' };
+
+/** A sender as the verb takes it. @param sender of a file, or as a file would say the one that is kept */
+export function senderFields(sender: Omit<NonNullable<TenantFile['sender']>, 'credentials'>): SenderFields {
+  const { from: fromAddress, name: fromName, ...rest } = sender;
+  return { ...rest, fromAddress, fromName };
+}
 
 /** People to try the shop with. */
 const customer = z.strictObject({
-  email: z.string().regex(/^[^\s@<>]+@[^\s@<>]+$/, 'This is not an email address.'),
+  email: address,
   firstName: words(200).optional(),
   lastName: words(200).optional(),
-  password: z.string().regex(/^[A-Z][A-Z0-9_]{1,99}$/, 'Name the environment variable that holds it.'),
+  password: variable,
 });
 
 const PRICE = /^(\d{1,15}(?:\.\d{1,3})?) ([A-Z]{3})$/;
 const product = z
   .strictObject({
-    name: z.string(),
-    description: z.string().optional(),
+    name: z.string().trim(),
+    /** An empty one takes it away. */
+    description: z
+      .string()
+      .trim()
+      .transform((text) => (text === '' ? null : text))
+      .optional(),
     price: z
       .string()
       .regex(PRICE, { error: 'A price looks like 1500.00 ZAR.', abort: true })
@@ -215,7 +238,20 @@ const product = z
   })
   .superRefine((fields, ctx) => orIssue(ctx, () => productOf(null, fields, [])));
 
-export const TENANT_FILE = z.strictObject({
+const code = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'This is no code.');
+/** Who or what does services. */
+const resource = z.strictObject({
+  name: words(200),
+  capacity: whole(1, 1_000).optional(),
+  active: flip.optional(),
+  /** Codes of products. */
+  services: z.array(code).max(500).optional(),
+});
+
+/** An appointment to try the shop with. */
+const testBooking = z.strictObject({ customer: address, service: code });
+
+const FILE = z.strictObject({
   tenant,
   portal: portal.optional(),
   keys: z.array(key).max(20).optional(),
@@ -225,18 +261,38 @@ export const TENANT_FILE = z.strictObject({
   gateways: gateways.optional(),
   sender: sender.optional(),
   customers: z.array(customer).max(20).optional(),
-  products: z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'This is no code.'), product).optional(),
+  products: z.record(code, product).optional(),
+  resources: z
+    .record(
+      code.refine(
+        (text) => text !== DEFAULT_RESOURCE,
+        'This is the diary’s own: it does the services that name nobody.',
+      ),
+      resource,
+    )
+    .optional(),
+  testBooking: testBooking.optional(),
+});
+
+export const TENANT_FILE = FILE.superRefine(({ customers = [], keys = [], testBooking: wanted }, ctx) => {
+  const refuse = (path: string[], message: string) =>
+    ctx.addIssue({ code: 'custom', path: ['testBooking', ...path], message });
+  if (!wanted) return;
+  // Whoever is really a customer is never booked for.
+  if (!customers.some(({ email }) => email === wanted.customer))
+    refuse(['customer'], 'Name one of the customers here.');
+  if (keys.some(({ mode }) => mode === 'LIVE')) refuse([], 'A tenant with live keys takes no time for a test.');
 });
 export type TenantFile = z.infer<typeof TENANT_FILE>;
 
-/** What our own rules refuse is a fault of the file, at the place they name. */
-function orIssue(ctx: z.RefinementCtx, work: () => unknown): void {
+/** What our own rules refuse is a fault of the file, at the place they name. @param names of fields that a file calls otherwise */
+function orIssue(ctx: z.RefinementCtx, work: () => unknown, names: Readonly<Record<string, string>> = {}): void {
   try {
     work();
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     const path = (error.field ?? []).filter((name) => name !== 'input');
-    ctx.addIssue({ code: 'custom', message: error.message, path: [...path] });
+    ctx.addIssue({ code: 'custom', message: error.message, path: path.map((name) => names[name] ?? name) });
   }
 }
 
@@ -262,7 +318,14 @@ export function differences(state: unknown, wanted: unknown, path: readonly stri
     return Object.entries(wanted).flatMap(([name, inner]) =>
       differences(Object.hasOwn(state, name) ? state[name] : undefined, inner, [...path, name]),
     );
-  return JSON.stringify(state) === JSON.stringify(wanted) ? [] : [{ path, before: state, after: wanted }];
+  return isSame(state, wanted) ? [] : [{ path, before: state, after: wanted }];
+}
+
+/** Of a text, what stands around it makes no difference, nor whether an empty one is there. */
+function isSame(state: unknown, wanted: unknown): boolean {
+  if (typeof wanted === 'string' && (typeof state === 'string' || state === undefined))
+    return (state ?? '').trim() === wanted.trim();
+  return JSON.stringify(state) === JSON.stringify(wanted);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -2,9 +2,10 @@ import type { App, Context } from '../context.ts';
 import { pgCode, pgConstraint, type Transaction } from '../db.ts';
 import { freeUnit, takenSpan, type Resource, type Span, type Unit } from '../domain/availability.ts';
 import { alternatives, type Asking } from '../domain/diary.ts';
+import { DEFAULT_RESOURCE } from '../domain/resource.ts';
 import { whyNot, type Refusal, type TimeRule } from '../domain/why-not.ts';
 import { AppError, type ErrorCode } from '../errors.ts';
-import { DEFAULT_RESOURCE, isNotThereYet, readDiary, type ReadDiary } from './diary-read.ts';
+import { isNotThereYet, readDiary, type ReadDiary } from './diary-read.ts';
 
 /** A place in the diary that is ours until the transaction ends. */
 export interface Place extends Unit {
@@ -124,10 +125,12 @@ export function takePlace(app: Pick<App, 'newId'>, tx: Transaction, bookingId: s
   );
 }
 
-/** Whether somebody who does not lock was faster, or a circle of waiting was cut. */
+/** Whether somebody who does not lock was faster, whoever was to do it is gone since, or a circle of waiting was cut. */
 function isCollision(error: unknown): boolean {
   const code = pgCode(error) ?? pgCode((error as Error | null)?.cause);
-  return pgConstraint(error) === 'allocations_no_overlap' || code === '40P01' || code === '40001';
+  const constraint = pgConstraint(error);
+  if (constraint === 'allocations_no_overlap' || constraint === 'allocations_of_what_is_there') return true;
+  return code === '40P01' || code === '40001';
 }
 
 /** Runs what takes a place; what the database itself refuses is told like any other time that is taken. */

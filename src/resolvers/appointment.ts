@@ -16,7 +16,7 @@ import { customerOf } from './customer.ts';
 import { readDiary, type ReadDiary, type Service } from './diary-read.ts';
 import { askingOf } from './diary.ts';
 import { lockOrder, nextNumber } from './order-lock.ts';
-import { insertItems, insertOrder, issue } from './order-write.ts';
+import { insertItems, insertOrder, issue, type Ordering } from './order-write.ts';
 import { takeStock } from './stock.ts';
 import { requireFewUnpaid } from './unpaid-cap.ts';
 
@@ -55,7 +55,14 @@ export async function bookAppointment(ctx: Context, input: BookAppointmentInput)
         if (asking.booker === 'CUSTOMER' && diary.service!.priceMinor > 0n)
           await requireFewUnpaid(tx, 'maxUnpaidAppointments', { customerId, rules: diary.rules });
         const place = await findPlace(ctx.app, tx, diary, { asking, startMs, except: null });
-        const id = await writeAppointment(ctx, tx, { diary, place, customerId, notes: input.notes ?? null });
+        const expiresAt = heldUntil(ctx.app.clock.now(), diary, place);
+        const id = await writeAppointment(ctx.app, tx, {
+          diary,
+          place,
+          customerId,
+          notes: input.notes ?? null,
+          expiresAt,
+        });
         return { type: 'Booking', id };
       }),
     );
@@ -67,14 +74,24 @@ function startOf(start: Date): number {
   return start.getTime();
 }
 
-async function writeAppointment(
-  ctx: Context,
+export interface NewAppointment {
+  /** Of a service. */
+  readonly diary: ReadDiary;
+  readonly place: Place;
+  readonly customerId: string;
+  readonly notes: string | null;
+  /** When its order ends by itself if nobody has paid; null: never. */
+  readonly expiresAt: Date | null;
+}
+
+/** The same for commands, in a transaction of the tenant's that has found the place. @returns the booking's id @throws OUT_OF_STOCK */
+export async function writeAppointment(
+  app: Ordering,
   tx: Transaction,
-  { diary, place, customerId, notes }: { diary: ReadDiary; place: Place; customerId: string; notes: string | null },
+  { diary, place, customerId, notes, expiresAt }: NewAppointment,
 ): Promise<string> {
-  const { app } = ctx;
   const service = diary.service!;
-  const order = await writeOrder(ctx, tx, service, customerId);
+  const order = await writeOrder(app, tx, service, customerId);
   await takeStock(app, tx, order.id, [{ productId: service.id, quantity: 1 }]);
   const id = app.newId();
   const number = formatOrderNumber('BKG', await nextNumber(tx, 'BOOKING'));
@@ -99,7 +116,7 @@ async function writeAppointment(
   takePlace(app, tx, id, place);
   const about = { id, orderId: order.id, customerId };
   bookingMoved(app, tx, about, { version: 1, previousStatus: 'PENDING', status: 'PENDING' });
-  await issue(app, tx, await lockOrder(tx, order.id), heldUntil(app.clock.now(), diary, place));
+  await issue(app, tx, await lockOrder(tx, order.id), expiresAt);
   return id;
 }
 
@@ -110,7 +127,7 @@ function heldUntil(now: Date, { rules }: ReadDiary, { span }: Place): Date {
 }
 
 async function writeOrder(
-  ctx: Context,
+  app: Ordering,
   tx: Transaction,
   service: Service,
   customerId: string,
@@ -121,7 +138,7 @@ async function writeOrder(
   );
   const lines = [{ quantity: 1, unitPriceMinor, taxRate }];
   const priced = priceOrder({ currencyCode, taxProfile: tenant.tax, lines });
-  const id = await insertOrder(ctx.app, tx, { type: 'APPOINTMENT', customerId, currencyCode, priced });
+  const id = await insertOrder(app, tx, { type: 'APPOINTMENT', customerId, currencyCode, priced });
   // The time is the booking's: it may be moved, and what an order says may not.
   const item = { description: [{ locale: tenant.locale, text: name }], quantity: 1, productId };
   await insertItems(tx, id, [item], lines, priced);

@@ -14,13 +14,14 @@ export type ChangeType =
   | 'key.changed'
   | 'user.changed'
   | 'product.changed'
+  | 'resource.changed'
   | 'provider.changed'
   | 'slot.changed';
 
 /** A change of configuration: what the event and the audit entry say of it. */
 interface ChangeFacts<T extends ChangeType> {
   readonly type: T;
-  readonly aggregateType: 'Tenant' | 'ApiKey' | 'User' | 'Product' | 'Provider' | 'ProviderSlot';
+  readonly aggregateType: 'Tenant' | 'ApiKey' | 'User' | 'Product' | 'Resource' | 'Provider' | 'ProviderSlot';
   readonly aggregateId: string;
   /** The aggregate's version after the change. */
   readonly version: number;

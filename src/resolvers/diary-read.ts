@@ -6,6 +6,7 @@ import { RULES_UNSET, type Booker, type BookingRules } from '../domain/booking-r
 import { daysAround, type Asking, type Diary } from '../domain/diary.ts';
 import { offsetsBetween, wallOf } from '../domain/wall-clock.ts';
 import { whyNotThen } from '../domain/why-not.ts';
+import { DEFAULT_RESOURCE } from '../domain/resource.ts';
 import { invalidInput, notFound } from '../errors.ts';
 import { readBusinessHours } from './business-hours.ts';
 
@@ -139,11 +140,11 @@ interface TakenRow {
   readonly untils: readonly number[];
 }
 
-/** Has no row until something is booked of it. */
-export const DEFAULT_RESOURCE = 'default';
-
-/** Resources by which a service is done: those named for it, else the tenant's default one. $1 is the service. */
-const RESOURCES = `select r.id, r.capacity, r.active, n.resource_id is not null as named from resources r
+/**
+ * Resources by which a service is done: those named for it, else the tenant's default one, which has no row until something is booked of
+ * it. Who is gone is still named, so that nobody is offered in their place unasked. $1 is the service.
+ */
+const RESOURCES = `select r.id, r.capacity, r.active and r.deleted_at is null as active, n.resource_id is not null as named from resources r
   left join product_resources n on n.tenant_id = r.tenant_id and n.resource_id = r.id and n.product_id = $1
   where r.tenant_id = current_tenant() and (n.resource_id is not null or r.code = '${DEFAULT_RESOURCE}' and not exists (
     select from product_resources o where o.tenant_id = r.tenant_id and o.product_id = $1))`;

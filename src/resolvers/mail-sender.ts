@@ -2,7 +2,7 @@ import { authorize } from '../access.ts';
 import type { Context } from '../context.ts';
 import { checkCredentialValue, writeCredential } from '../credentials.ts';
 import type { Transaction } from '../db.ts';
-import { isInside } from '../domain/base-url.ts';
+import { checkSender, type SenderFields } from '../domain/mail-sender.ts';
 import { AppError, invalidInput, notFound } from '../errors.ts';
 import type { EmailSenderModel } from '../generated/prisma/models.ts';
 import type { CredentialRow } from '../loaders.ts';
@@ -15,18 +15,7 @@ import { loadSender, SENDER_COLUMNS } from './mail-sender-load.ts';
 export type EmailSenderRow = EmailSenderModel;
 type Given<T> = T | null | undefined;
 
-export interface SenderSettings {
-  readonly transport: EmailSenderRow['transport'];
-  readonly enabled?: Given<boolean>;
-  readonly fromAddress: string;
-  readonly fromName?: Given<string>;
-  readonly replyTo?: Given<string>;
-  readonly smtpHost?: Given<string>;
-  readonly smtpPort?: Given<number>;
-  readonly sesRegion?: Given<string>;
-  readonly transactionalSet?: Given<string>;
-  readonly marketingSet?: Given<string>;
-  readonly topicArn?: Given<string>;
+export interface SenderSettings extends SenderFields {
   readonly credentials?: Given<readonly { readonly name: string; readonly value: string }[]>;
 }
 
@@ -67,7 +56,7 @@ export async function senderCredentialsOf(
 export async function configureEmailSender(ctx: Context, input: ConfigureSenderInput): Promise<Done> {
   authorize(ctx, 'emailSender.configure');
   checkTenantId(ctx, input.tenantId);
-  checkSettings(input, ctx.app.config.environment === 'production');
+  checkSender(input, ctx.app.config.environment === 'production');
   checkNames(input.credentials ?? [], ctx.app.mail.transport(input.transport).credentialNames);
   const { tenantId } = ctx.scope;
   const done = await runOperation(ctx, 'configureEmailSender', { ...input }, (operation) =>
@@ -191,45 +180,6 @@ const UPSERT = `insert into email_senders (tenant_id, transport, enabled, from_a
 function shown(of: Omit<EmailSenderRow, 'tenantId' | 'verifiedAt' | 'updatedAt'>): object {
   const { transport, enabled, fromAddress, fromName, replyTo, smtpHost, smtpPort, sesRegion, topicArn } = of;
   return { transport, enabled, fromAddress, fromName, replyTo, smtpHost, smtpPort, sesRegion, topicArn };
-}
-
-const ADDRESS = /^[^\p{Cc}\s@<>,;"]{1,64}@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/iu;
-const HOST = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
-const TOPIC = /^arn:aws(-cn)?:sns:[a-z0-9-]{3,30}:\d{12}:[\w-]{1,256}$/;
-const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
-const SET = /^[\w-]{1,64}$/;
-const MAIL_PORTS = [25, 465, 587, 2465, 2525, 2587];
-const NAME_CHARACTERS_MAX = 100;
-
-function checkSettings(settings: SenderSettings, production: boolean): void {
-  const fault = faultOfTexts(settings) ?? faultOfServer(settings, production);
-  if (fault) throw invalidInput(fault[1], ['input', fault[0]]);
-}
-
-function faultOfTexts(settings: SenderSettings): readonly [string, string] | null {
-  const { fromAddress, fromName, replyTo, topicArn, sesRegion } = settings;
-  if (fromAddress.length > 254 || !ADDRESS.test(fromAddress)) return ['fromAddress', 'This is not an email address.'];
-  if (replyTo && (replyTo.length > 254 || !ADDRESS.test(replyTo))) return ['replyTo', 'This is not an email address.'];
-  if (fromName && (fromName.length > NAME_CHARACTERS_MAX || /\p{Cc}/u.test(fromName)))
-    return ['fromName', `A name has ${NAME_CHARACTERS_MAX} characters at most, on one line.`];
-  if (topicArn && !TOPIC.test(topicArn)) return ['topicArn', 'This is not the name (ARN) of a topic.'];
-  if (sesRegion && !REGION.test(sesRegion)) return ['sesRegion', 'This is not a region.'];
-  for (const name of ['transactionalSet', 'marketingSet'] as const)
-    if (settings[name] && !SET.test(settings[name])) return [name, 'This is not the name of a configuration set.'];
-  return null;
-}
-
-/** In production nobody turns us against the network we stand in; the client looks at the address again when it connects. */
-function faultOfServer(settings: SenderSettings, production: boolean): readonly [string, string] | null {
-  const { transport, smtpHost, smtpPort } = settings;
-  if (transport === 'SMTP' && !smtpHost) return ['smtpHost', 'A mail server is needed.'];
-  if (smtpHost && (smtpHost.length > 253 || !HOST.test(smtpHost)))
-    return ['smtpHost', 'This is not the name of a mail server.'];
-  if (smtpPort && (smtpPort < 1 || smtpPort > 65_535)) return ['smtpPort', 'This is not a port.'];
-  if (!production) return null;
-  if (smtpHost && isInside(new URL(`http://${smtpHost}`).hostname))
-    return ['smtpHost', 'This is not a public mail server.'];
-  return smtpPort && !MAIL_PORTS.includes(smtpPort) ? ['smtpPort', `Mail is taken at ${MAIL_PORTS.join(', ')}.`] : null;
 }
 
 function checkNames(

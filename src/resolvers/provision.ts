@@ -1,20 +1,25 @@
 import { makeKey } from '../auth/api-keys.ts';
+import { PLATFORM_TENANT_ID } from '../auth/platform.ts';
+import { gatewayOwner } from '../credentials.ts';
 import type { Statements, Transaction } from '../db.ts';
 import { WEEKDAYS } from '../domain/business-hours.ts';
 import { FEATURE_KEYS, type FeatureFlag, type FeatureKey } from '../domain/feature-flags.ts';
-import { parseRate } from '../domain/money.ts';
-import { DAYS, differences, givenHours, type Difference, type TenantFile } from '../domain/tenant-file.ts';
+import { checkSender, type SenderFields } from '../domain/mail-sender.ts';
+import { DAYS, givenHours, senderFields, type Difference, type TenantFile } from '../domain/tenant-file.ts';
 import type { Vault } from '../vault.ts';
 import { writeBookingRules } from './booking-rules.ts';
 import { writeBusinessHours } from './business-hours.ts';
-import type { Author } from './configuration.ts';
+import { refusePlatform, type Author } from './configuration.ts';
 import { writeFlag } from './feature-flag.ts';
 import { writeGatewayConfig } from './gatewayConfig.ts';
 import { insertKey } from './key.ts';
+import { writeSender } from './mail-sender.ts';
 import { writePortal } from './portal.ts';
-import { writeProduct } from './product.ts';
+import { writeProducts, writeResources } from './provision-catalogue.ts';
+import { changesOf, missingKeys, rulesOf, type Key } from './provision-changes.ts';
+import { newCredentials } from './provision-credentials.ts';
 import { changeTenant } from './tenant.ts';
-import { readGatewayCredentials, readTenantState, type TenantState } from './tenant-state.ts';
+import { readTenantState, type TenantState } from './tenant-state.ts';
 
 /** Makes a tenant be as a file says (TEN-11), by the same functions as the graph, so that all of it stands in the audit log. */
 
@@ -24,6 +29,8 @@ export interface ProvisionTools {
   readonly randomBytes: (size: number) => Buffer;
   /** Where secrets come from, by the names that a file gives. */
   readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Mail goes to public servers only. */
+  readonly production: boolean;
 }
 
 export interface Provisioned {
@@ -36,14 +43,6 @@ type Gateways = NonNullable<TenantFile['gateways']>;
 type Gateway = keyof Gateways;
 type GatewaySettings = NonNullable<Gateways[Gateway]>;
 
-/** A credential whose value is another than the one that is kept. */
-interface NewCredential {
-  readonly gateway: Gateway;
-  readonly name: string;
-  readonly value: string;
-  readonly difference: Difference;
-}
-
 /** What would change, in a transaction of the tenant's; nothing is written. */
 export async function plan(
   tools: ProvisionTools,
@@ -52,12 +51,16 @@ export async function plan(
   file: TenantFile,
 ): Promise<Difference[]> {
   const state = await readTenantState(tx);
+  if (file.sender) senderOf(tools, state, file.sender);
   const credentials = await newCredentials(tools, tx, tenantId, file);
   return [...changesOf(state, file), ...credentials.map(({ difference }) => difference)];
 }
 
 /** Does it, all or nothing. What a file does not say stays. @throws INVALID_INPUT, INVALID_STATE */
 export async function provision(tools: ProvisionTools, tx: Transaction, file: TenantFile): Promise<Provisioned> {
+  refusePlatform(tx.scope.tenantId === PLATFORM_TENANT_ID, 'file');
+  // Two at once would both make the keys that are missing: the second waits here, and then sees them.
+  await tx.query('select from tenants t where t.id = current_tenant() for no key update');
   const state = await readTenantState(tx);
   const changes = changesOf(state, file);
   const credentials = await newCredentials(tools, tx, tx.scope.tenantId, file);
@@ -66,75 +69,46 @@ export async function provision(tools: ProvisionTools, tx: Transaction, file: Te
   if (touched('tenant')) await changeTenant(author, tx, file.tenant, undefined);
   if (touched('portal')) await writePortal(author, tx, { ...file.portal, corsOrigins: file.portal?.origins });
   if (touched('hours')) await writeHours(author, tx, file.hours!);
-  if (touched('bookingRules')) await writeBookingRules(author, tx, file.bookingRules!);
+  if (touched('bookingRules')) await writeBookingRules(author, tx, rulesOf(state, file.bookingRules!));
   for (const key of FEATURE_KEYS.filter((name) => touched('features', name)))
     await writeFlag(author, tx, { key, enabled: file.features![key]!.enabled, config: configOf(state, file, key) });
   for (const [gateway, settings] of gatewaysOf(file)) {
-    const given = credentials.filter((one) => one.gateway === gateway);
+    const given = credentials.filter(({ owner }) => owner === gatewayOwner(gateway));
     if (given.length === 0 && !touched('gateways', gateway)) continue;
     await writeGatewayConfig(tools, tx, tx.scope.tenantId, { gateway, ...settings, credentials: given });
   }
-  for (const [code, { stock, ...fields }] of Object.entries(file.products ?? {})) {
-    if (!touched('products', code)) continue;
-    const id = await productWithCode(tx, code);
-    await writeProduct(author, tx, id, { ...fields, code, ...(id === null && { stock }) });
-  }
+  const mailed = credentials.filter(({ owner }) => owner.startsWith('mail:'));
+  if (file.sender && (touched('sender') || mailed.length > 0))
+    await writeSender(tools, tx, tx.scope.tenantId, { ...senderOf(tools, state, file.sender), credentials: mailed });
+  await writeProducts(
+    author,
+    tx,
+    Object.entries(file.products ?? {}).filter(([code]) => touched('products', code)),
+  );
+  await writeResources(
+    author,
+    tx,
+    Object.entries(file.resources ?? {}).filter(([code]) => touched('resources', code)),
+  );
   const keys = await makeKeys(tools, tx, missingKeys(state, file));
   return { changes: [...changes, ...credentials.map(({ difference }) => difference)], keys };
+}
+
+/** The sender that comes of what the file says over the one that is kept. @throws INVALID_INPUT */
+function senderOf(
+  { production }: ProvisionTools,
+  { sender: kept }: TenantState,
+  { credentials: _credentials, ...given }: NonNullable<TenantFile['sender']>,
+): SenderFields {
+  const fields = senderFields({ ...kept, ...given });
+  checkSender(fields, production);
+  return fields;
 }
 
 /** What the file does not say of a config stays, too. */
 function configOf(state: TenantState, file: TenantFile, key: FeatureKey): FeatureFlag['config'] | undefined {
   const given = file.features?.[key]?.config;
   return given && { ...state.features[key]?.config, ...given };
-}
-
-/** The stock is said when a product is made; afterwards it is what sales left. */
-function changesOf(state: TenantState, file: TenantFile): Difference[] {
-  const { keys: _keys, gateways, products, sender: _sender, customers: _customers, ...rest } = file;
-  const wanted = {
-    ...rest,
-    gateways: mapValues(gateways, ({ credentials: _credentials, ...settings }) => settings),
-    products: mapValues(products, ({ stock, price, ...fields }, code) => ({
-      ...fields,
-      ...(fields.taxRate && { taxRate: parseRate(fields.taxRate).text }),
-      price: priceText(price, state.products[code]?.['price']),
-      ...(!(code in state.products) && { stock }),
-    })),
-  };
-  return [
-    ...differences(state, wanted),
-    ...missingKeys(state, file).map((key) => ({ path: ['keys', nameOf(key)], before: undefined, after: key })),
-  ];
-}
-
-/** As it is written now, where it is the same amount: 1500 ZAR is 1500.00 ZAR. */
-function priceText({ amount, currencyCode }: { amount: string; currencyCode: string }, now: unknown): string {
-  const shortest = (text: string) => text.replace(/(\.\d*?)0+( |$)/, '$1$2').replace(/\.( |$)/, '$1');
-  const text = `${amount} ${currencyCode}`;
-  return typeof now === 'string' && shortest(now) === shortest(text) ? now : text;
-}
-
-function mapValues<T, R>(
-  map: Readonly<Record<string, T | undefined>> | undefined,
-  change: (value: T, name: string) => R,
-) {
-  return Object.fromEntries(
-    Object.entries(map ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [[name, change(value, name)]])),
-  );
-}
-
-type Key = NonNullable<TenantFile['keys']>[number];
-
-function nameOf({ mode, scopes }: Pick<Key, 'mode' | 'scopes'>): string {
-  return [mode.toLowerCase(), ...scopes.toSorted((one, other) => (one < other ? -1 : 1))].join(' ');
-}
-
-/** A key that is there already is not made again; which of several it is, no file can say. */
-function missingKeys(state: TenantState, file: TenantFile): Key[] {
-  const there = new Set(state.keys.map((key) => nameOf(key as Key)));
-  const wanted = new Map((file.keys ?? []).map((key) => [nameOf(key), key]));
-  return [...wanted].flatMap(([name, key]) => (there.has(name) ? [] : [key]));
 }
 
 async function makeKeys(tools: ProvisionTools, tx: Transaction, wanted: readonly Key[]): Promise<Provisioned['keys']> {
@@ -162,32 +136,4 @@ function gatewaysOf({ gateways = {} }: TenantFile): [Gateway, GatewaySettings][]
     const settings = gateways[name];
     return settings ? [[name, settings] satisfies [Gateway, GatewaySettings]] : [];
   });
-}
-
-async function newCredentials(
-  tools: ProvisionTools,
-  tx: Statements,
-  tenantId: string,
-  file: TenantFile,
-): Promise<NewCredential[]> {
-  const found: NewCredential[] = [];
-  for (const [gateway, { credentials: wanted = {} }] of gatewaysOf(file)) {
-    const kept = await readGatewayCredentials(tools.vault, tx, tenantId, gateway);
-    for (const [name, variable] of Object.entries(wanted)) {
-      const value = tools.variables[variable] ?? '';
-      if (value === '' || kept.get(name) === value) continue;
-      const path = ['gateways', gateway, 'credentials', name];
-      const before = kept.has(name) ? '(another value)' : undefined;
-      found.push({ gateway, name, value, difference: { path, before, after: `(from ${variable})` } });
-    }
-  }
-  return found;
-}
-
-async function productWithCode(tx: Transaction, code: string): Promise<string | null> {
-  const row = await tx.maybeOne<{ id: string }>(
-    'select p.id from products p where p.tenant_id = current_tenant() and p.code = $1',
-    [code],
-  );
-  return row?.id ?? null;
 }

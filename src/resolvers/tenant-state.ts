@@ -1,17 +1,19 @@
-import { credentialContext, gatewayOwner } from '../credentials.ts';
+import { credentialContext } from '../credentials.ts';
 import type { Statements } from '../db.ts';
 import type { BookingRules } from '../domain/booking-rules.ts';
 import { localTime } from '../domain/business-hours.ts';
 import type { FeatureFlag } from '../domain/feature-flags.ts';
 import { formatAmount } from '../domain/money.ts';
-import { DAYS } from '../domain/tenant-file.ts';
-import type { PaymentGateway } from '../generated/prisma/enums.ts';
+import { DAYS, type TenantFile } from '../domain/tenant-file.ts';
 import { PRODUCT_COLUMNS, type ProductRow } from '../loaders.ts';
 import type { Vault } from '../vault.ts';
 import { readBookingRules } from './booking-rules.ts';
 import { readBusinessHours } from './business-hours.ts';
 import { readFlags } from './feature-flag.ts';
+import { SENDER_COLUMNS } from './mail-sender-load.ts';
+import type { EmailSenderRow } from './mail-sender.ts';
 import { PORTAL, type PortalRow } from './portal.ts';
+import { readResources } from './resource.ts';
 
 /** A tenant as a file would say it, whole (TEN-11). Always in the same order, so that two of them can be compared as texts. */
 export interface TenantState {
@@ -22,7 +24,10 @@ export interface TenantState {
   readonly bookingRules: BookingRules;
   readonly features: Readonly<Record<string, Pick<FeatureFlag, 'enabled' | 'config'>>>;
   readonly gateways: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Undefined: it has none of its own. */
+  readonly sender: Omit<NonNullable<TenantFile['sender']>, 'credentials'> | undefined;
   readonly products: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly resources: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /** Of the tenant worked in. */
@@ -35,7 +40,9 @@ export async function readTenantState(tx: Statements): Promise<TenantState> {
     bookingRules: inOrder(await readBookingRules(tx)),
     features: Object.fromEntries((await readFlags(tx)).map(({ key, ...flag }) => [key, flag])),
     gateways: await readGateways(tx),
+    sender: await readSender(tx),
     products: await readProducts(tx),
+    resources: await readNamedResources(tx),
   };
 }
 
@@ -122,6 +129,21 @@ async function readGateways(tx: Statements): Promise<TenantState['gateways']> {
   return Object.fromEntries(rows.map(({ gateway, ...settings }) => [gateway, settings]));
 }
 
+async function readSender(tx: Statements): Promise<TenantState['sender']> {
+  const [row] = await tx.query<EmailSenderRow>(
+    `select ${SENDER_COLUMNS} from email_senders s where s.tenant_id = current_tenant()`,
+  );
+  if (!row) return undefined;
+  const { transport, enabled, fromAddress, fromName, replyTo, smtpHost, smtpPort, sesRegion } = row;
+  const { transactionalSet, marketingSet, topicArn } = row;
+  return {
+    transport,
+    enabled,
+    from: fromAddress,
+    ...given({ name: fromName, replyTo, smtpHost, smtpPort, sesRegion, transactionalSet, marketingSet, topicArn }),
+  };
+}
+
 /** Those that have a code: by it a file knows them. */
 async function readProducts(tx: Statements): Promise<TenantState['products']> {
   const rows = await tx.query<ProductRow>(
@@ -148,14 +170,31 @@ async function readProducts(tx: Statements): Promise<TenantState['products']> {
   );
 }
 
-/** The newest value of each of a gateway's credentials; null for what can't be opened. */
-export async function readGatewayCredentials(
+/** With the codes of those services that have one. */
+async function readNamedResources(tx: Statements): Promise<TenantState['resources']> {
+  const codes = await tx.query<{ id: string; code: string }>(
+    'select p.id, p.code from products p where p.tenant_id = current_tenant() and p.code is not null order by p.code collate "C"',
+  );
+  return Object.fromEntries(
+    (await readResources(tx)).map(({ code, name, capacity, active, productIds }) => [
+      code,
+      {
+        name,
+        capacity,
+        active,
+        services: codes.filter(({ id }) => productIds.includes(id)).map((product) => product.code),
+      },
+    ]),
+  );
+}
+
+/** The newest value of each credential of an owner, such as a gateway; null for what can't be opened. */
+export async function readCredentials(
   vault: Vault,
   tx: Statements,
   tenantId: string,
-  gateway: PaymentGateway,
+  owner: string,
 ): Promise<ReadonlyMap<string, string | null>> {
-  const owner = gatewayOwner(gateway);
   const rows = await tx.query<{ name: string; version: number; sealed: Buffer }>(
     `select distinct on (c.name) c.name, c.version, c.sealed from credentials c
      where c.tenant_id = current_tenant() and c.owner = $1 order by c.name, c.version desc`,

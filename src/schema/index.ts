@@ -17,6 +17,7 @@ import './audit.ts';
 import './fault-drill.ts';
 import './feature-flag.ts';
 import './product.ts';
+import './resource.ts';
 import './order.ts';
 import './payment.ts';
 import './invoice.ts';

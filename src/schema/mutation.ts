@@ -49,6 +49,14 @@ export function payloadType<T>(name: string, field: string, type: ObjectRef<Type
   });
 }
 
+/** What is gone, by its id. */
+export const DeletePayload = builder.objectRef<Payload<string>>('DeletePayload').implement({
+  fields: (t) => ({
+    deletedId: t.id({ nullable: true, resolve: (payload) => payload.result }),
+    userErrors: t.field({ type: [UserError], resolve: (payload) => [...payload.userErrors] }),
+  }),
+});
+
 /** Codes that concern the request and not its input: they are top-level errors everywhere. */
 const TOP_LEVEL: ReadonlySet<ErrorCode> = new Set([
   'UNAUTHENTICATED',

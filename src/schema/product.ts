@@ -2,6 +2,7 @@ import { encodeGlobalId } from '../global-id.ts';
 import type { ProductRow } from '../loaders.ts';
 import { authorizedLoad } from '../resolvers/node-load.ts';
 import { listProducts, productsByIds, productsOf, upsertProduct } from '../resolvers/product.ts';
+import { adjustStock } from '../resolvers/stock-adjust.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, connectionType } from './connection.ts';
 import { Money, money } from './money.ts';
@@ -91,7 +92,10 @@ const UpsertProductInput = builder.inputType('UpsertProductInput', {
     taxRate: t.field({ type: 'Decimal', description: 'In percent. Never said: no tax.' }),
     category: t.string({ required: true, description: 'A word of a-z, digits and hyphens.' }),
     active: t.boolean({ description: 'A new one is for sale unless told.' }),
-    stock: t.int({ description: 'How many there are now; a new one has none unless told.' }),
+    stock: t.int({
+      description:
+        'How many there are now, whatever was sold since they were counted: `adjustStock` adds and takes. A new one has none unless told.',
+    }),
     images: t.field({ type: ['URL'], description: 'https only. Replaces the list.' }),
     bookable: t.boolean(),
     durationMinutes: t.int(),
@@ -101,10 +105,19 @@ const UpsertProductInput = builder.inputType('UpsertProductInput', {
   }),
 });
 
+const AdjustStockInput = builder.inputType('AdjustStockInput', {
+  fields: (t) => ({
+    productId: t.id({ required: true }),
+    delta: t.int({ required: true, description: 'How many came, or, below zero, are gone.' }),
+    reason: t.string({ required: true, description: 'Kept in the audit log; 500 characters at most.' }),
+    idempotencyKey: t.string(),
+  }),
+});
+
 const ProductPayload = payloadType('ProductPayload', 'product', Product);
 
-builder.mutationField('upsertProduct', (t) =>
-  t.field({
+builder.mutationFields((t) => ({
+  upsertProduct: t.field({
     type: ProductPayload,
     description: 'Makes a product or changes one. [operator]',
     args: { input: t.arg({ type: UpsertProductInput, required: true }) },
@@ -115,4 +128,16 @@ builder.mutationField('upsertProduct', (t) =>
         (id) => ctx.loaders.product.load(id),
       ),
   }),
-);
+  adjustStock: t.field({
+    type: ProductPayload,
+    description:
+      'Adds to the stock of a product or takes from it, exactly, while it is being sold; OUT_OF_STOCK with how many are left where that is too few. [operator]',
+    args: { input: t.arg({ type: AdjustStockInput, required: true }) },
+    resolve: (_root, { input }, ctx) =>
+      runVerb(
+        ctx,
+        () => adjustStock(ctx, input),
+        (id) => ctx.loaders.product.load(id),
+      ),
+  }),
+}));

@@ -14,7 +14,7 @@ import {
 } from '../resolvers/provider-slot.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, connectionType } from './connection.ts';
-import { payloadType, runVerb, UserError, type Payload } from './mutation.ts';
+import { DeletePayload, payloadType, runVerb } from './mutation.ts';
 import { Node, registerNode } from './node.ts';
 import { VerticalType } from './provider-enums.ts';
 import { Provider, ProviderSlot } from './refs.ts';
@@ -98,13 +98,6 @@ builder.queryField('providerSlots', (t) =>
 );
 
 const ProviderSlotPayload = payloadType<ProviderSlotRow>('ProviderSlotPayload', 'providerSlot', ProviderSlot);
-
-const DeletePayload = builder.objectRef<Payload<string>>('DeletePayload').implement({
-  fields: (t) => ({
-    deletedId: t.id({ nullable: true, resolve: (payload) => payload.result }),
-    userErrors: t.field({ type: [UserError], resolve: (payload) => [...payload.userErrors] }),
-  }),
-});
 
 const RoutingRulesInput = builder.inputType('RoutingRulesInput', {
   description: 'What is left out, null or an empty list restricts nothing.',

@@ -67,6 +67,7 @@ export type ErrorCode =
   | 'QUERY_TOO_COSTLY'
   | 'RATE_LIMITED'
   | 'REFUND_EXCEEDS_PAID'
+  | 'RESOURCE_IN_USE'
   | 'RISK_TOO_HIGH'
   | 'SOLD_OUT'
   | 'TENANT_INACTIVE'

@@ -44,6 +44,15 @@ const appointment = async (shop: Shop) => ({
   customerId: shop.customerId,
 });
 
+async function resource({ world, operator }: Shop, name: string): Promise<string> {
+  const { upsertResource } = await world.data(
+    operator,
+    'mutation ($input: UpsertResourceInput!) { upsertResource(input: $input) { resource { id } } }',
+    { input: { code: `${name}-${randomUUID()}`, name } },
+  );
+  return upsertResource.resource.id;
+}
+
 async function booked({ shop }: Stage): Promise<string> {
   const { bookAppointment } = await shop.world.data(
     shop.operator,
@@ -72,6 +81,27 @@ export const DIARY_MUTATIONS: Readonly<Record<string, Mutation>> = {
       other: { field: 'capacity', value: 3 },
       effects: audited(shop, 'bookingRules.update'),
     }),
+  },
+  upsertResource: {
+    as: ({ shop }) => shop.operator,
+    answer: 'resource { id code name capacity active services { id } }',
+    prepare: async ({ shop }) => ({
+      input: { code: `room-${randomUUID()}`, name: 'A room', productIds: [await service(shop)] },
+      other: { field: 'capacity', value: 2 },
+      effects: audited(shop, 'resource.create'),
+    }),
+  },
+  deleteResource: {
+    as: ({ shop }) => shop.operator,
+    answer: 'deletedId',
+    prepare: async ({ shop }) => {
+      const ids = await Promise.all(['kept', 'gone'].map((name) => resource(shop, name)));
+      return {
+        input: { id: ids[1]! },
+        other: { field: 'id', value: ids[0]! },
+        effects: audited(shop, 'resource.delete'),
+      };
+    },
   },
   bookAppointment: {
     as: ({ shop }) => shop.operator,

@@ -149,6 +149,12 @@ const SHOWN: Readonly<Record<string, { select: string; read: (payload: any) => u
     ]),
   ),
   ...Object.fromEntries(
+    ['name', 'code'].map((name) => [
+      `upsertResource.${name}`,
+      { select: `resource { ${name} }`, read: ({ resource }: any) => resource[name] },
+    ]),
+  ),
+  ...Object.fromEntries(
     ['name', 'description', 'category', 'code'].map((name) => [
       `upsertProduct.${name}`,
       { select: `product { ${name} }`, read: ({ product }: any) => product[name] },

@@ -314,6 +314,9 @@ describe('a secret key', () => {
       startFaultDrill: { integration: 'x', rules: [] },
       stopFaultDrill: { integration: 'x' },
       setFeatureFlag: { key: 'blog', enabled: true },
+      deleteResource: { id: 'bm9uZQ' },
+      upsertResource: { code: 'x', name: 'x' },
+      adjustStock: { productId: 'bm9uZQ', delta: 1, reason: 'x' },
       upsertProduct: { name: 'x', price: { amount: '1.00', currencyCode: 'EGP' }, category: 'x' },
       redeemPoints: { customerId: 'bm9uZQ', points: 1 },
       searchStays: {

@@ -94,6 +94,17 @@ describe('budgets', () => {
     expect(await budgets.take(tenant.id, 'drained', 1, 10)).toMatchObject({ granted: true });
   });
 
+  test('a lowered limit counts at once, for what is held ahead too', async () => {
+    const tenant = await world.tenant('lowered');
+    const { clock } = minute(7);
+    const budgets = createBudgets(world.app.db, clock);
+    expect(await budgets.take(tenant.id, 'b', 1, 100_000)).toMatchObject({ granted: true });
+    expect(budgets.takeNow(tenant.id, 'b', 1, 100_000)).toMatchObject({ granted: true });
+    expect(await budgets.take(tenant.id, 'b', 1, 10)).toMatchObject({ granted: false, remaining: 0 });
+    // Nor does raising it again bring back what was given up.
+    expect(budgets.takeNow(tenant.id, 'b', 1, 100_000)).toBeNull();
+  });
+
   test('what costs more than a minute has takes a whole minute, and passes', async () => {
     const tenant = await world.tenant('dear');
     const { clock } = minute(5);

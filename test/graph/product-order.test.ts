@@ -4,7 +4,7 @@ import fc from '../helpers/property.ts';
 import { expireOrder } from '../../src/resolvers/order-expiry.ts';
 import { startTestApp, type As, type TestApp } from '../helpers/app.ts';
 import { brokenLaws } from '../helpers/books.ts';
-import { Catalogue } from '../helpers/catalogue.ts';
+import { Catalogue, PRODUCT } from '../helpers/catalogue.ts';
 import { rawId, Shop } from '../helpers/shop.ts';
 
 /** Selling what is in the catalogue: its prices, its stock, and that nothing is sold twice (TEN-7). */
@@ -230,6 +230,87 @@ describe('the stock', () => {
     );
     await fc.assert(property, { numRuns: 6 });
   }, 60_000);
+
+  test('is exact when sales, cancellations, changes of the product and adjustments come at once, and is never below zero', async () => {
+    const buyers = [shop.customer, ...(await Promise.all(Array.from({ length: 2 }, () => catalogue.customer())))];
+    const act = fc.oneof(
+      fc.record({
+        kind: fc.constant('adjust' as const),
+        count: fc.integer({ min: -4, max: 4 }).filter((n) => n !== 0),
+      }),
+      fc.record({ kind: fc.constant('sell' as const), count: fc.integer({ min: 1, max: 3 }) }),
+      fc.record({ kind: fc.constant('write' as const), count: fc.constant(0) }),
+    );
+    const property = fc.asyncProperty(
+      fc.integer({ min: 0, max: 8 }),
+      fc.array(act, { minLength: 6, maxLength: 14 }),
+      async (stock, acts) => {
+        const id = await catalogue.product({ stock });
+        const answers = await Promise.all(
+          acts.map(({ kind, count }, index) => {
+            if (kind === 'adjust') return catalogue.adjust(id, count);
+            if (kind === 'write')
+              return catalogue.upsert({ id, name: `Tea ${index}`, price: PRODUCT.price, category: 'tea' });
+            return catalogue.buy([{ productId: id, quantity: count }], buyers[index % buyers.length] as As);
+          }),
+        );
+        const done = acts
+          .map((one, index) => ({ ...one, answer: answers[index] }))
+          .filter(({ answer }) => codesOf(answer).length === 0);
+        expect(answers.flatMap(codesOf).every((code) => code === 'OUT_OF_STOCK')).toBe(true);
+        const sum = (kind: string) =>
+          done.filter((one) => one.kind === kind).reduce((all, { count }) => all + count, 0);
+        expect(await catalogue.stockOf(id)).toBe(stock + sum('adjust') - sum('sell'));
+        const audit = await world.owner(
+          "select before->'stock' as before, after->'stock' as after, after->'delta' as delta from audit_entries where target = $1 and action = 'stock.adjust'",
+          [`Product:${rawId(id)}`],
+        );
+        expect(audit).toHaveLength(done.filter(({ kind }) => kind === 'adjust').length);
+        for (const { before, after, delta } of audit) expect([before + delta, after >= 0]).toEqual([after, true]);
+        const orders = done.flatMap(({ answer }) => (answer.order ? [answer.order.id] : []));
+        await Promise.all([...orders.map((orderId) => catalogue.cancel(orderId)), catalogue.adjust(id, 1)]);
+        expect(await catalogue.stockOf(id)).toBe(stock + sum('adjust') + 1);
+      },
+    );
+    await fc.assert(property, { numRuns: 5 });
+  }, 60_000);
+
+  test('is adjusted by operators for a reason that is kept, once under one key, and refused with what is left', async () => {
+    const id = await catalogue.product({ stock: 2 });
+    const key = { idempotencyKey: `stock-${id}` };
+    for (let time = 0; time < 2; time += 1)
+      expect(await catalogue.adjust(id, 5, key)).toEqual({ product: { id, stock: 7 }, userErrors: [] });
+    expect(codesOf(await catalogue.adjust(id, 6, key))).toEqual(['IDEMPOTENCY_INPUT_MISMATCH']);
+    expect((await catalogue.adjust(id, -8)).userErrors).toEqual([
+      { code: 'OUT_OF_STOCK', field: ['input', 'delta'], details: { productId: id, stock: 7 } },
+    ]);
+    for (const [delta, more, field] of [
+      [0, {}, 'delta'],
+      [2_147_483_647, {}, 'delta'],
+      [-2_147_483_648, {}, 'delta'],
+      [1_000_000_000, {}, 'delta'],
+      [1, { reason: ' ' }, 'reason'],
+      [1, { reason: 'x'.repeat(501) }, 'reason'],
+    ] as const)
+      expect((await catalogue.adjust(id, delta, more)).userErrors).toMatchObject([
+        { code: 'INVALID_INPUT', field: ['input', field] },
+      ]);
+    expect(codesOf(await catalogue.adjust(id, 1, {}, shop.customer))).toEqual(['FORBIDDEN']);
+    for (const other of [await shopOfOther(), shop.customerId])
+      expect(codesOf(await catalogue.adjust(other, 1))).toEqual(['NOT_FOUND']);
+    expect(await catalogue.stockOf(id)).toBe(7);
+    const audit = await world.owner(
+      "select actor, before, after from audit_entries where target = $1 and action = 'stock.adjust'",
+      [`Product:${rawId(id)}`],
+    );
+    expect(audit).toEqual([
+      {
+        actor: expect.stringMatching(/^user:/),
+        before: { stock: 2 },
+        after: { stock: 7, delta: 5, reason: 'Counted' },
+      },
+    ]);
+  });
 
   test('comes back once when an order expires, whoever ends it, and not where the tenant says so', async () => {
     const productId = await catalogue.product({ stock: 3 });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import { Catalogue } from '../helpers/catalogue.ts';
 import type { Mutation, Stage } from './mutations.ts';
 
 /** Situations of what a tenant offers. */
@@ -27,6 +28,21 @@ export const SHOP_MUTATIONS: Readonly<Record<string, Mutation>> = {
       other: { field: 'enabled', value: false },
       effects: audits(stage, 'flag.set'),
     }),
+  },
+  adjustStock: {
+    as: ({ shop }) => shop.operator,
+    answer: 'product { id stock }',
+    prepare: async (stage) => {
+      const productId = await new Catalogue(stage.shop).product({ stock: 3 });
+      return {
+        input: { productId, delta: 1, reason: 'Found one more' },
+        other: { field: 'delta', value: 2 },
+        effects: async () => [
+          await new Catalogue(stage.shop).stockOf(productId),
+          ...(await audits(stage, 'stock.adjust')()),
+        ],
+      };
+    },
   },
   upsertProduct: {
     as: ({ shop }) => shop.operator,

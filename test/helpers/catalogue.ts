@@ -9,6 +9,8 @@ const UPSERT =
   'mutation ($input: UpsertProductInput!) { upsertProduct(input: $input) { product { id code name description price { amount currencyCode } taxRate category active stock images bookable durationMinutes bufferMinutes capacity } userErrors { code field details } } }';
 const CREATE =
   'mutation ($input: CreateOrderInput!) { createOrder(input: $input) { order { id number status type expiresAt subtotal { amount } tax { amount } total { amount currencyCode } items { quantity description unitPrice { amount } taxRate product { id name } } } userErrors { code field details } } }';
+const ADJUST =
+  'mutation ($input: AdjustStockInput!) { adjustStock(input: $input) { product { id stock } userErrors { code field details } } }';
 const CANCEL =
   'mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { order { status } userErrors { code } } }';
 
@@ -32,6 +34,10 @@ export class Catalogue {
     const { product, userErrors } = await this.upsert({ ...PRODUCT, stock: 10, ...fields });
     if (!product) throw new Error(JSON.stringify(userErrors));
     return product.id;
+  }
+
+  async adjust(productId: string, delta: number, more: object = {}, as: As = this.shop.operator): Promise<any> {
+    return (await this.world.data(as, ADJUST, { input: { productId, delta, reason: 'Counted', ...more } })).adjustStock;
   }
 
   async stockOf(productId: string): Promise<number> {

@@ -3,13 +3,19 @@ import { randomUUID } from 'node:crypto';
 import { encodeGlobalId } from '../../src/global-id.ts';
 import type { TestApp } from '../helpers/app.ts';
 
-/** Hours, rules, flags, a service that somebody does, its stock and a taken time, for both tenants. @returns the service of the first */
-export async function insertDiary(world: TestApp, tenants: readonly [string, string]): Promise<string> {
-  const [service] = await Promise.all(tenants.map((tenantId) => insertDiaryOf(world, tenantId)));
-  return encodeGlobalId('Product', service!);
+/** Hours, rules, flags, a service that somebody does, its stock and a taken time, for both tenants. @returns ids of what the first has */
+export async function insertDiary(
+  world: TestApp,
+  tenants: readonly [string, string],
+): Promise<{ readonly Product: string; readonly Resource: string }> {
+  const [first] = await Promise.all(tenants.map((tenantId) => insertDiaryOf(world, tenantId)));
+  return {
+    Product: encodeGlobalId('Product', first!.product),
+    Resource: encodeGlobalId('Resource', first!.resource),
+  };
 }
 
-async function insertDiaryOf(world: TestApp, tenantId: string): Promise<string> {
+async function insertDiaryOf(world: TestApp, tenantId: string): Promise<{ product: string; resource: string }> {
   const [product, resource] = [randomUUID(), randomUUID()];
   const statements: [string, readonly unknown[]][] = [
     [
@@ -50,5 +56,5 @@ async function insertDiaryOf(world: TestApp, tenantId: string): Promise<string> 
     ],
   ];
   for (const [statement, values] of statements) await world.owner(statement, values);
-  return product;
+  return { product, resource };
 }

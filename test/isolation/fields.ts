@@ -139,6 +139,8 @@ function casesOf(kind: Case['kind'], field: GraphQLField<unknown, unknown>, popu
   const own = getNamedType(field.type).name;
   const valueFor = (name: string, path: readonly string[]): unknown => {
     if (name === 'id' && field.name === 'upsertProduct') return population.ids['Product'];
+    if (name === 'id' && field.name.endsWith('Resource')) return population.ids['Resource'];
+    if (name === 'productIds') return [population.ids['Product']];
     if (name === 'id') return population.ids[SLOT_CHANGES.includes(field.name) ? 'ProviderSlot' : own];
     if (name === 'key' && field.name === 'setFeatureFlag') return 'blog';
     if (name === 'slug' || name === 'providerSlug') return population.provider.slug;

@@ -98,7 +98,7 @@ export async function populate(world: TestApp): Promise<Population> {
   const travel = await insertTravel(world, victim.userId);
   await insertMail(world, TENANT_A, Buffer.from(victim.userId, 'base64url').toString().split(':')[1]!);
   await fillWindow(world, operator, tenantAdmin, order.orderId);
-  const service = await insertDiary(world, [TENANT_A, TENANT_B]);
+  const diary = await insertDiary(world, [TENANT_A, TENANT_B]);
   await world.request('POST', `/webhooks/payments/fawaterk/${world.facts.tenantSlug}?_json`, {
     headers: { 'content-type': 'application/json' },
     body: '{"rubbish":true}',
@@ -131,7 +131,7 @@ export async function populate(world: TestApp): Promise<Population> {
       Tenant: encodeGlobalId('Tenant', TENANT_A),
       ...rest,
       ProviderSlot: travel.slotId,
-      Product: service,
+      ...diary,
       Package: travel.packageId,
     },
     offers: offersOf(world),

@@ -38,6 +38,10 @@ const LEAST: Readonly<Record<string, Rank>> = {
   deleteProviderSlot: 'PLATFORM_ADMIN',
   products: 'PORTAL',
   upsertProduct: 'OPERATOR',
+  adjustStock: 'OPERATOR',
+  resources: 'OPERATOR',
+  upsertResource: 'OPERATOR',
+  deleteResource: 'OPERATOR',
   setFeatureFlag: 'TENANT_ADMIN',
   orders: 'CUSTOMER',
   order: 'CUSTOMER',
@@ -315,7 +319,9 @@ function allProbes(population: Population): Probe[] {
       packageId: 'Package',
     };
     const args = argumentsOf(field.args, (name) => {
-      if (['upsertProviderSlot', 'upsertProduct'].includes(field.name) && name === 'id') return undefined;
+      if (['upsertProviderSlot', 'upsertProduct', 'upsertResource'].includes(field.name) && name === 'id')
+        return undefined;
+      if (field.name === 'deleteResource' && name === 'id') return population.ids['Resource'];
       if (field.name === 'setFeatureFlag' && name === 'key') return 'blog';
       if (field.name === 'deleteProviderSlot' && name === 'id') return population.ids['ProviderSlot'];
       if (name === 'providerSlug' || (name === 'slug' && /provider/i.test(field.name))) return population.provider.slug;
