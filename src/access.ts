@@ -119,6 +119,8 @@ export const ACCESS_RULES = {
   'search.flights': { from: 'CUSTOMER', scope: 'search' },
   'report.money': { from: 'OPERATOR', scope: 'reports:read' },
   'user.read': { from: 'CUSTOMER', scope: 'orders:read' },
+  'customer.erase': { from: 'CUSTOMER', scope: null },
+  'customer.export': { from: 'CUSTOMER', scope: null },
   'webhook.read': { from: 'OPERATOR', scope: 'webhooks:read' },
   'webhook.replay': { from: 'OPERATOR', scope: null },
   'operation.read': { from: 'CUSTOMER', scope: 'orders:read' },

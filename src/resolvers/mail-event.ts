@@ -73,20 +73,23 @@ function codeOf(text: string): string {
   return text.replaceAll(/[^\w-]/g, '').slice(0, 40);
 }
 
-/** Writes down what became of a mail, and where nothing is sent any more. Twice is once. */
+/**
+ * Writes down what became of a mail, and where nothing is sent any more. Twice is once.
+ * @returns false where it is not known any more whom it went to
+ */
 export async function applyMailNews(
   app: Pick<App, 'db' | 'vault' | 'clock'>,
   scope: Scope,
   id: string,
   { event, addresses }: MailNews,
-): Promise<void> {
-  await app.db.write(scope, async (tx) => {
+): Promise<boolean> {
+  return app.db.write(scope, async (tx) => {
     const now = app.clock.now();
     const mail = await tx.maybeOne<{ state: MailState; stream: MailStream; addressHash: Buffer | null }>(
       `select state, stream, address_hash as "addressHash" from mail_messages where tenant_id = current_tenant() and id = $1 for update`,
       [id],
     );
-    if (!mail || mail.addressHash === null) return;
+    if (!mail || mail.addressHash === null) return false;
     const hash = mail.addressHash;
     const { count } = await tx.one<{ count: bigint }>(
       `select count(*) as count from mail_messages where tenant_id = current_tenant() and address_hash = $1 and settled_at > $2
@@ -108,5 +111,6 @@ export async function applyMailNews(
          values (current_tenant(), $1, $2::mail_stream, $3, $4, $5) on conflict do nothing`,
         [hash, stream, address, event.type, now],
       );
+    return true;
   });
 }

@@ -6,6 +6,7 @@ import './session.ts';
 import './confirmation.ts';
 import './viewer.ts';
 import './user.ts';
+import './person.ts';
 import './tenant.ts';
 import './portal.ts';
 import './key.ts';

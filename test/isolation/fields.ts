@@ -256,6 +256,7 @@ async function fingerprintOfA(world: TestApp, population: Population): Promise<s
     'email_senders',
     'mail_templates',
     'mail_suppressions',
+    'marketing_pauses',
     'newsletter_subscriptions',
     'fault_drills',
     'business_hours',

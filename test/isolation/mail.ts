@@ -24,6 +24,10 @@ export async function insertMail(world: TestApp, tenantId: string, userId: strin
       [],
     ],
     [
+      "insert into marketing_pauses (tenant_id, reason, mails, bounces, complaints, paused_at) values ($1, 'BOUNCES', 987654, 1, 0, now())",
+      [],
+    ],
+    [
       `insert into one_time_tokens (tenant_id, hash, purpose, subject_id, address_hash, created_at, expires_at)
        values ($1, '\\x02', 'PASSWORD_RESET', $2, '\\x01', now(), now() + interval '1 hour')`,
       [userId],

@@ -59,6 +59,7 @@ const LEAST: Readonly<Record<string, Rank>> = {
   subscribeNewsletter: 'PORTAL',
   confirmNewsletter: 'PORTAL',
   unsubscribeNewsletter: 'PORTAL',
+  eraseCustomer: 'CUSTOMER',
   configureEmailSender: 'TENANT_ADMIN',
   verifyEmailSender: 'TENANT_ADMIN',
   setMailTemplate: 'TENANT_ADMIN',
