@@ -128,6 +128,7 @@ describe('who may', () => {
 
 describe('once nothing is open', () => {
   let before: { found: string[]; ledger: unknown; invoices: unknown };
+  let exportUrl: string;
 
   beforeAll(async () => {
     await person.plantOrders();
@@ -137,6 +138,8 @@ describe('once nothing is open', () => {
       person.admin,
     );
     await person.plantMail();
+    const link = await person.done('exportCustomer', {}, person.as, 'customerExport { url }');
+    exportUrl = link.customerExport.url;
     before = {
       found: await person.found(),
       ledger: await rowsOf('ledger_entries'),
@@ -186,6 +189,14 @@ describe('once nothing is open', () => {
     const [waiting] = await person.mail.rows();
     expect(waiting).toMatchObject({ state: 'NOT_SENT', reason: 'ERASED', to_address: null });
     expect(await rowsOf('mail_suppressions')).toMatchObject([{ address: null, stream: 'MARKETING' }]);
+  });
+
+  test('a link to their data opens nothing any more, and none is made', async () => {
+    const { pathname, search } = new URL(exportUrl);
+    expect((await world.request('GET', pathname + search)).status).toBe(404);
+    const { customerId, operator } = person.shop;
+    const { userErrors } = await person.run('exportCustomer', { customerId }, operator);
+    expect(userErrors).toMatchObject([{ code: 'INVALID_STATE' }]);
   });
 
   test('erased again is erased: no second entry, no other instant', async () => {

@@ -24,6 +24,19 @@ const audited = (stage: Stage, action: string, target: string) => async () => {
 };
 
 export const PERSON_MUTATIONS: Readonly<Record<string, Mutation>> = {
+  exportCustomer: {
+    as: ({ shop }) => shop.operator,
+    // The link is made anew each time, and ends later each time.
+    answer: 'customerExport { __typename }',
+    async prepare(stage) {
+      const [customerId, other] = [await newCustomer(stage), await newCustomer(stage)];
+      return {
+        input: { customerId },
+        other: { field: 'customerId', value: other },
+        effects: audited(stage, 'customer.export', `User:${rawId(customerId)}`),
+      };
+    },
+  },
   eraseCustomer: {
     as: ({ shop }) => shop.operator,
     answer: 'user { id email erasedAt }',

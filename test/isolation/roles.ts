@@ -60,6 +60,7 @@ const LEAST: Readonly<Record<string, Rank>> = {
   confirmNewsletter: 'PORTAL',
   unsubscribeNewsletter: 'PORTAL',
   eraseCustomer: 'CUSTOMER',
+  exportCustomer: 'CUSTOMER',
   configureEmailSender: 'TENANT_ADMIN',
   verifyEmailSender: 'TENANT_ADMIN',
   setMailTemplate: 'TENANT_ADMIN',
