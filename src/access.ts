@@ -76,6 +76,8 @@ export const ACCESS_RULES = {
   'gateway.configure': { from: 'TENANT_ADMIN', scope: null },
   'emailSender.read': { from: 'TENANT_ADMIN', scope: null },
   'emailSender.configure': { from: 'TENANT_ADMIN', scope: null },
+  'mail.read': { from: 'OPERATOR', scope: null },
+  'mail.allow': { from: 'OPERATOR', scope: null },
   'email.verify': { from: 'CUSTOMER', scope: null },
   'newsletter.subscribe': { from: 'PUBLIC', scope: null },
   'drill.read': { from: 'TENANT_ADMIN', scope: null },

@@ -45,7 +45,7 @@ export async function writeMail(
   if (typeof recipient === 'string') return recipient;
   const hash = addressHash(app, tx.scope.tenantId, recipient.to);
   const suppressed = await tx.query(
-    'select 1 from mail_suppressions where tenant_id = current_tenant() and address_hash = $1 and stream = $2::mail_stream',
+    'select 1 from mail_suppressions where tenant_id = current_tenant() and address_hash = $1 and stream = $2::mail_stream and lifted_at is null',
     [hash, mail.stream],
   );
   if (suppressed.length > 0) return 'SUPPRESSED';

@@ -12,6 +12,7 @@ import './portal.ts';
 import './key.ts';
 import './gatewayConfig.ts';
 import './mail.ts';
+import './mail-control.ts';
 import './provider.ts';
 import './provider-change.ts';
 import './audit.ts';

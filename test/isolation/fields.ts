@@ -22,6 +22,7 @@ const TYPE_OF_ID: Readonly<Record<string, string>> = {
   bookingId: 'Booking',
   productId: 'Product',
   packageId: 'Package',
+  suppressionId: 'MailSuppression',
 };
 
 export interface FieldProof {

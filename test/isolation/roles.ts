@@ -60,6 +60,9 @@ const LEAST: Readonly<Record<string, Rank>> = {
   confirmNewsletter: 'PORTAL',
   unsubscribeNewsletter: 'PORTAL',
   eraseCustomer: 'CUSTOMER',
+  mailSuppressions: 'OPERATOR',
+  liftMailSuppression: 'OPERATOR',
+  resumeMarketing: 'OPERATOR',
   exportCustomer: 'CUSTOMER',
   configureEmailSender: 'TENANT_ADMIN',
   verifyEmailSender: 'TENANT_ADMIN',
@@ -139,6 +142,11 @@ const BELOW: readonly {
     query: '{ tenant { mailCounts { count } } }',
   },
   {
+    label: 'Tenant.marketingPause',
+    least: 'OPERATOR',
+    query: '{ tenant { marketingPause { mails } } }',
+  },
+  {
     label: 'Tenant.paymentGateways',
     least: 'TENANT_ADMIN',
     query: '{ tenant { paymentGateways { gateway testMode credentials { name } } } }',
@@ -216,6 +224,7 @@ const BELOW: readonly {
       ['ApiKey', 'TENANT_ADMIN'],
       ['ProviderSlot', 'TENANT_ADMIN'],
       ['FaultDrill', 'TENANT_ADMIN'],
+      ['MailSuppression', 'OPERATOR'],
     ] as const
   ).map(([type, least]) => ({
     label: `node(${type})`,
