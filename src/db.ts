@@ -75,6 +75,8 @@ export function assertNoOpenTransaction(): void {
 export const PLANNING = '-c plan_cache_mode=force_generic_plan -c jit=off';
 
 const DEADLOCK_ATTEMPTS = 4;
+/** How the database names what it refuses to write for somebody who was erased meanwhile, whoever writes it. */
+const PERSON_ERASED = 'person_erased';
 
 // Also of a statement that was skipped because of another's deadlock.
 function isDeadlock(error: unknown): boolean {
@@ -307,6 +309,8 @@ export class Database {
       try {
         return await work();
       } catch (error) {
+        if (pgConstraint(error) === PERSON_ERASED)
+          throw new AppError('NOT_FOUND', 'This person was erased.', { cause: error });
         if (attempt >= DEADLOCK_ATTEMPTS || !isDeadlock(error)) throw error;
       }
     }

@@ -65,14 +65,20 @@ async function take(
   if (known.length > 0) return accepted(app, 'ALREADY_PROCESSED');
   const news = readMailNews(envelope.Message);
   let verdict: WebhookVerdict = news === 'MALFORMED' ? 'MALFORMED' : 'ACCEPTED';
+  let mailId: string | null = null;
+  let kept: Uint8Array | null = body;
   if (news !== null && news !== 'MALFORMED') {
     const mail = await findMail(app, owners, news.reference);
     const isFresh = app.clock.now().getTime() - Date.parse(envelope.Timestamp) < OVERTAKING_MS_MAX;
     if (!mail && isFresh) return refused(app, 'UNCONFIRMED', 503, 'Please come again.');
-    if (mail) await applyMailNews(app, { tenantId: mail.tenant_id, customerId: null }, mail.id, news);
-    else verdict = 'MISMATCH';
+    if (mail) {
+      mailId = mail.id;
+      const known = await applyMailNews(app, { tenantId: mail.tenant_id, customerId: null }, mail.id, news);
+      // Its words name an address that was erased.
+      if (!known) kept = null;
+    } else verdict = 'MISMATCH';
   }
-  await store(app, scope, { verdict, dedupeKey, body });
+  await store(app, scope, { verdict, dedupeKey, mailId, body, kept });
   return accepted(app, verdict);
 }
 
@@ -94,21 +100,22 @@ async function findMail(
 async function store(
   app: Noticing,
   scope: Scope,
-  of: { verdict: WebhookVerdict; dedupeKey: string; body: Uint8Array },
+  of: { verdict: WebhookVerdict; dedupeKey: string; mailId: string | null; body: Uint8Array; kept: Uint8Array | null },
 ): Promise<void> {
   const id = app.newId();
   await app.db.write(scope, (tx) =>
     tx.query(
-      `insert into webhook_deliveries (tenant_id, id, source, received_at, verdict, headers, body_sealed, body_bytes, dedupe_key, processed_at)
-       values (current_tenant(), $1, $2, $3, $4, '{}', $5, $6, $7, $3)`,
+      `insert into webhook_deliveries (tenant_id, id, source, received_at, verdict, headers, body_sealed, body_bytes, dedupe_key, about_id, processed_at)
+       values (current_tenant(), $1, $2, $3, $4, '{}', $5, $6, $7, $8, $3)`,
       [
         id,
         SOURCE,
         app.clock.now(),
         of.verdict,
-        app.vault.seal(of.body, bodyContext(scope.tenantId, id)),
+        of.kept === null ? null : app.vault.seal(of.kept, bodyContext(scope.tenantId, id)),
         of.body.byteLength,
         of.dedupeKey,
+        of.mailId,
       ],
     ),
   );

@@ -59,7 +59,14 @@ async function take(
       [slug, dedupeKey],
     );
     const verdict = booking === null ? 'UNKNOWN_BOOKING' : known.length > 0 ? 'ALREADY_PROCESSED' : 'ACCEPTED';
-    insert(app, tx, { slug, incoming, verdict, detail: notice.eventType.slice(0, 100), dedupeKey });
+    insert(app, tx, {
+      slug,
+      incoming,
+      verdict,
+      detail: notice.eventType.slice(0, 100),
+      dedupeKey,
+      bookingId: booking?.id ?? null,
+    });
     if (verdict !== 'ACCEPTED' || booking === null) return verdict;
     if (!(await believeNotice(app, tx, booking.id, notice)))
       await app.jobs.send(tx, 'booking.lookUp', { tenantId: scope.tenantId, id: booking.id });
@@ -83,26 +90,34 @@ async function refuse(
       [minute, REJECTED_KEPT_PER_MINUTE],
     );
     if (counted <= REJECTED_KEPT_PER_MINUTE)
-      insert(app, tx, { slug, incoming, verdict: reading.verdict, detail: reading.detail, dedupeKey: null });
+      insert(app, tx, {
+        slug,
+        incoming,
+        verdict: reading.verdict,
+        detail: reading.detail,
+        dedupeKey: null,
+        bookingId: null,
+      });
   });
 }
 
-function insert(
-  app: Noticing,
-  tx: Transaction,
-  {
-    slug,
-    incoming,
-    verdict,
-    detail,
-    dedupeKey,
-  }: { slug: string; incoming: IncomingWebhook; verdict: WebhookVerdict; detail: string; dedupeKey: string | null },
-): void {
+interface NewDelivery {
+  readonly slug: string;
+  readonly incoming: IncomingWebhook;
+  readonly verdict: WebhookVerdict;
+  readonly detail: string;
+  readonly dedupeKey: string | null;
+  /** Whose it is, so that erasure finds what it says of its guests. */
+  readonly bookingId: string | null;
+}
+
+function insert(app: Noticing, tx: Transaction, of: NewDelivery): void {
+  const { slug, incoming, verdict, detail, dedupeKey, bookingId } = of;
   const id = app.newId();
   const now = app.clock.now();
   tx.later(
-    `insert into webhook_deliveries (tenant_id, id, source, received_at, verdict, detail, headers, body_sealed, body_bytes, dedupe_key, processed_at)
-     values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $3)`,
+    `insert into webhook_deliveries (tenant_id, id, source, received_at, verdict, detail, headers, body_sealed, body_bytes, dedupe_key, about_id, processed_at)
+     values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $3)`,
     [
       id,
       slug,
@@ -113,6 +128,7 @@ function insert(
       app.vault.seal(incoming.body, bodyContext(tx.scope.tenantId, id)),
       incoming.body.byteLength,
       dedupeKey,
+      bookingId,
     ],
   );
 }

@@ -9,6 +9,7 @@ import { createInvoiceArchive } from './invoice-archive.ts';
 import { sourceAddressOf } from './http/source.ts';
 import { createLive } from './live/live.ts';
 import { createMoneyCsv } from './money-csv.ts';
+import { createPersonExport } from './person-export.ts';
 import { payPage } from './pay-page.ts';
 import {
   flightLink,
@@ -57,6 +58,7 @@ export async function startServer(app: App): Promise<RunningServer> {
       invoicePdf: (request) => invoicePdf(app, render, request),
       invoiceArchive: createInvoiceArchive(app, render),
       moneyCsv: createMoneyCsv(app),
+      personExport: createPersonExport(app),
     },
   });
   const live = createLive({

@@ -88,6 +88,23 @@ export async function endSession(tools: SessionTools, tx: Transaction, refreshTo
   return row.session_id;
 }
 
+/** Ends all of a person's sessions. @returns their ids, to be announced after the commit */
+export async function endSessionsOf(
+  tools: Pick<SessionTools, 'clock' | 'newId'>,
+  tx: Transaction,
+  userId: string,
+  reason: string,
+): Promise<string[]> {
+  const now = tools.clock.now();
+  const rows = await tx.query<{ id: string }>(
+    `update sessions set revoked_at = $2, revoked_reason = $3
+     where tenant_id = current_tenant() and user_id = $1 and revoked_at is null returning id`,
+    [userId, now, reason],
+  );
+  for (const { id } of rows) tellOfEnd(tools, tx, id, userId, now);
+  return rows.map(({ id }) => id);
+}
+
 async function giveRefreshToken(tools: SessionTools, tx: Transaction, sessionId: string): Promise<string> {
   const token = `rt_${tools.randomBytes(32).toString('base64url')}`;
   const now = tools.clock.now();
@@ -120,13 +137,23 @@ async function revoke(tools: SessionTools, tx: Transaction, row: RefreshRow, rea
     'update sessions set revoked_at = $2, revoked_reason = $3 where tenant_id = current_tenant() and id = $1',
     [row.session_id, now, reason],
   );
+  tellOfEnd(tools, tx, row.session_id, row.user_id, now);
+}
+
+function tellOfEnd(
+  tools: Pick<SessionTools, 'newId'>,
+  tx: Transaction,
+  sessionId: string,
+  userId: string,
+  now: Date,
+): void {
   appendEvent(tx, {
     id: tools.newId(),
     type: 'session.revoked',
     aggregateType: 'Session',
-    aggregateId: row.session_id,
+    aggregateId: sessionId,
     version: 2,
-    payload: { v: 1, userId: row.user_id },
+    payload: { v: 1, userId },
     occurredAt: now,
   });
 }

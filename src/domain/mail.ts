@@ -61,7 +61,7 @@ const BOTH: readonly MailStream[] = ['TRANSACTIONAL', 'MARKETING'];
  * @param mail as it is; `transientBefore` are the address's other mails that bounced in passing of late
  */
 export function decideMail(
-  mail: { readonly state: MailState; readonly stream: MailStream; readonly transientBefore: number },
+  mail: { readonly state: MailState; readonly transientBefore: number },
   event: MailEvent,
 ): MailDecision {
   const [state, reason] = told(event);
@@ -82,14 +82,16 @@ function told(event: MailEvent): [MailState | null, string | null] {
   }
 }
 
-/** Who complains gets no marketing for ever, and no more of what was complained about. */
+/**
+ * Who complains gets no marketing for ever, whatever was complained about; passwords and orders are still told of. An address that
+ * takes nothing is sent nothing.
+ */
 function suppressed(
-  mail: { readonly stream: MailStream; readonly transientBefore: number },
+  mail: { readonly transientBefore: number },
   event: MailEvent,
   moves: boolean,
 ): readonly MailStream[] {
-  if (event.type === 'COMPLAINT')
-    return event.code === 'not-spam' ? [] : [...new Set<MailStream>(['MARKETING', mail.stream])];
+  if (event.type === 'COMPLAINT') return event.code === 'not-spam' ? [] : ['MARKETING'];
   if (event.type !== 'BOUNCE') return [];
   const isLasting = event.permanent || (moves && mail.transientBefore + 1 >= TRANSIENT_BOUNCES_MAX);
   return isLasting ? BOTH : [];

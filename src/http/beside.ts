@@ -26,6 +26,7 @@ export interface RouteHandlers {
   readonly invoicePdf: RouteHandler;
   readonly invoiceArchive: RouteHandler;
   readonly moneyCsv: RouteHandler;
+  readonly personExport: RouteHandler;
 }
 
 export interface BesideDeps {
@@ -82,6 +83,7 @@ const ROUTES: readonly Route[] = [
     serve: handledBy('invoiceArchive'),
   },
   { name: 'money-report', methods: ['GET'], path: /^\/reports\/money\.csv$/, serve: handledBy('moneyCsv') },
+  { name: 'person-export', methods: ['GET'], path: /^\/people\/export\.json$/, serve: handledBy('personExport') },
   {
     name: 'webhook',
     methods: ['POST'],

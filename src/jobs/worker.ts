@@ -97,6 +97,7 @@ export async function startWorker(app: App): Promise<Worker> {
     forgottenAt = now.getTime();
     const [forgotten] = await app.db.lookUp<Record<string, bigint>>('select * from forget_old($1)', [now]);
     await app.db.lookUp('select forget_mail($1)', [now]);
+    await app.db.lookUp('select forget_erased($1)', [now]);
     // Where more is left, the next scan goes on: the tenants' streams are free in between.
     if (Object.values(forgotten ?? {}).some((count) => count >= FORGET_AT_ONCE)) forgottenAt = 0;
     app.log.info(

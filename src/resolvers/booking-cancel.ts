@@ -89,6 +89,8 @@ async function commitCancellation(
       });
       return null;
     case 'CONFIRMED': {
+      if (booking.contact === null)
+        throw new AppError('INVALID_STATE', 'Whom this booking was for was erased: it can not be cancelled from here.');
       const lease = new Date(now.getTime() + BOOKING_LEASE_MS);
       changeBooking(app, tx, booking, {
         phase: 'CANCELLING',

@@ -214,6 +214,8 @@ export async function lookUpBooking(app: Stepping, scope: Scope, id: string): Pr
     ),
   );
   if (!booking) return 'NOT_DONE';
+  // Whom it was for was erased, and nothing of it was open then: there is nobody to ask about.
+  if (booking.contact === null) return 'UNKNOWN';
   if (booking.phase === 'CANCELLING') return hasTurn(app, booking) ? 'UNKNOWN' : cancelAgain(app, scope, booking);
   const { said, visibleAfterMs, canBeAsked } = await lookUpThere(app, booking);
   if (!canBeAsked) return withoutAsking(app, scope, booking);

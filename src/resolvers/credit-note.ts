@@ -1,6 +1,7 @@
 import type { Transaction } from '../db.ts';
 import type { TaxPart } from '../domain/credit.ts';
 import { creditNoteLines } from '../domain/credit-note.ts';
+import type { InvoiceCustomer } from '../domain/invoice.ts';
 import { addAll } from '../domain/money.ts';
 import { insertInvoice, invoiceFacts, readInvoiceSources } from './invoice.ts';
 import type { Changing } from './payment-change.ts';
@@ -17,8 +18,8 @@ export async function issueCreditNote(
 ): Promise<string | null> {
   const [sources, credited] = await Promise.all([
     readInvoiceSources(tx, refund.orderId),
-    tx.maybeOne<{ number: string }>(
-      "select number from invoices where tenant_id = current_tenant() and order_id = $1 and kind = 'INVOICE'",
+    tx.maybeOne<{ number: string; customer: InvoiceCustomer }>(
+      "select number, document -> 'customer' as customer from invoices where tenant_id = current_tenant() and order_id = $1 and kind = 'INVOICE'",
       [refund.orderId],
     ),
   ]);
@@ -27,6 +28,8 @@ export async function issueCreditNote(
   const totalMinor = addAll(refund.parts.map((part) => part.grossMinor));
   return insertInvoice(tx, app, sources.order, {
     ...facts,
+    // It takes back an invoice that names somebody, also where nothing else does any more.
+    ...(sources.parties.erasedAt !== null && { customer: credited.customer }),
     kind: 'CREDIT_NOTE',
     creditedInvoiceNumber: credited.number,
     lines: creditNoteLines({

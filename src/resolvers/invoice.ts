@@ -49,11 +49,11 @@ export interface Sale {
 type Parties = Pick<TenantModel, 'name' | 'locale' | 'timeZone' | 'legal'> & {
   readonly logo: LogoFacts | null;
   readonly customerLocale: string | null;
-} & Pick<UserModel, 'firstName' | 'lastName' | 'email'>;
+} & Pick<UserModel, 'firstName' | 'lastName' | 'email' | 'erasedAt'>;
 
 const ITEMS = `select ${ITEM_COLUMNS} from order_items i where i.tenant_id = current_tenant() and i.order_id =`;
 const PARTIES = `select t.name, t.locale, t.time_zone as "timeZone", t.legal, u.locale as "customerLocale", u.first_name as "firstName",
-    u.last_name as "lastName", u.email, case when g.sha256 is not null then jsonb_build_object(
+    u.last_name as "lastName", u.email, u.erased_at as "erasedAt", case when g.sha256 is not null then jsonb_build_object(
       'sha256', g.sha256, 'mediaType', g.media_type, 'width', g.width, 'height', g.height) end as logo, ${RULES_COLUMNS}
   from tenants t
   join orders o on o.tenant_id = t.id join users u on u.tenant_id = o.tenant_id and u.id = o.customer_id

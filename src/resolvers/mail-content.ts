@@ -45,7 +45,7 @@ export async function writeMail(
   if (typeof recipient === 'string') return recipient;
   const hash = addressHash(app, tx.scope.tenantId, recipient.to);
   const suppressed = await tx.query(
-    'select 1 from mail_suppressions where tenant_id = current_tenant() and address_hash = $1 and stream = $2::mail_stream',
+    'select 1 from mail_suppressions where tenant_id = current_tenant() and address_hash = $1 and stream = $2::mail_stream and lifted_at is null',
     [hash, mail.stream],
   );
   if (suppressed.length > 0) return 'SUPPRESSED';
@@ -77,7 +77,8 @@ export async function writeMail(
 const PERSON = `select u.email as "to", u.first_name as name, u.locale, u.id as "subjectId" from users u where u.tenant_id = current_tenant() and u.active`;
 const INVOICE = `select u.email as "to", u.first_name as name, u.locale, v.id as "subjectId", o.number, v.total_minor as minor, v.currency_code as currency
   from invoices v join orders o on o.tenant_id = v.tenant_id and o.id = v.order_id
-  join users u on u.tenant_id = v.tenant_id and u.id = v.customer_id where v.tenant_id = current_tenant() and v.id = $1`;
+  join users u on u.tenant_id = v.tenant_id and u.id = v.customer_id and u.erased_at is null
+  where v.tenant_id = current_tenant() and v.id = $1`;
 
 async function recipientOf(tx: Transaction, mail: MailMessageModel): Promise<Recipient | string> {
   const { kind, aboutId, toAddress } = mail;

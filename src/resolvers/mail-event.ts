@@ -3,6 +3,8 @@ import type { App } from '../context.ts';
 import type { Scope } from '../db.ts';
 import { decideMail, TRANSIENT_BOUNCES_MS, type MailEvent, type MailState, type MailStream } from '../domain/mail.ts';
 import { addressHash } from './mail-outbox.ts';
+import { suppress } from './mail-suppression.ts';
+import { judgeMarketing } from './marketing-pause.ts';
 
 /** What SES tells of a mail, inside a message that is believed (business-integrations.md 4.5). Fields nobody knows are let be. */
 
@@ -73,20 +75,24 @@ function codeOf(text: string): string {
   return text.replaceAll(/[^\w-]/g, '').slice(0, 40);
 }
 
-/** Writes down what became of a mail, and where nothing is sent any more. Twice is once. */
+/**
+ * Writes down what became of a mail, and where nothing is sent any more. Twice is once.
+ * @returns false where it is not known any more whom it went to
+ */
 export async function applyMailNews(
-  app: Pick<App, 'db' | 'vault' | 'clock'>,
+  app: Pick<App, 'db' | 'vault' | 'clock' | 'newId' | 'log'>,
   scope: Scope,
   id: string,
   { event, addresses }: MailNews,
-): Promise<void> {
-  await app.db.write(scope, async (tx) => {
+): Promise<boolean> {
+  let paused = false;
+  const known = await app.db.write(scope, async (tx) => {
     const now = app.clock.now();
     const mail = await tx.maybeOne<{ state: MailState; stream: MailStream; addressHash: Buffer | null }>(
       `select state, stream, address_hash as "addressHash" from mail_messages where tenant_id = current_tenant() and id = $1 for update`,
       [id],
     );
-    if (!mail || mail.addressHash === null) return;
+    if (!mail || mail.addressHash === null) return false;
     const hash = mail.addressHash;
     const { count } = await tx.one<{ count: bigint }>(
       `select count(*) as count from mail_messages where tenant_id = current_tenant() and address_hash = $1 and settled_at > $2
@@ -102,11 +108,11 @@ export async function applyMailNews(
       );
     // What the event calls the address counts only where it is the address we wrote to.
     const address = addresses.find((one) => addressHash(app, scope.tenantId, one).equals(hash)) ?? null;
-    for (const stream of decision.suppress)
-      await tx.query(
-        `insert into mail_suppressions (tenant_id, address_hash, stream, address, reason, created_at)
-         values (current_tenant(), $1, $2::mail_stream, $3, $4, $5) on conflict do nothing`,
-        [hash, stream, address, event.type, now],
-      );
+    for (const stream of decision.suppress) await suppress(app, tx, { hash, stream, address, reason: event.type });
+    if (mail.stream === 'MARKETING' && (decision.state === 'BOUNCED' || decision.state === 'COMPLAINED'))
+      paused = await judgeMarketing(app, tx);
+    return true;
   });
+  if (paused) app.log.warn({ tenant: scope.tenantId }, 'marketing mail stopped: too much of it came back');
+  return known;
 }

@@ -7,6 +7,7 @@ import type { MailMessageModel } from '../generated/prisma/models.ts';
 import type { Outcome } from '../integrations/contract.ts';
 import { mailDomainOf, type AcceptedMail, type MailToSend } from '../integrations/mail.ts';
 import { writeMail, type Writing } from './mail-content.ts';
+import { isMarketingPaused, PAUSED, PAUSED_LOOK_MS, PAUSED_WAIT_MS_MAX } from './marketing-pause.ts';
 import { senderFor, type ReadySender } from './mail-sender-load.ts';
 
 type Sending = Writing & Pick<App, 'db' | 'mail' | 'log'>;
@@ -59,6 +60,10 @@ async function claim(
     [id, new Date(now.getTime() + LEASE_MS), now],
   );
   if (!mail) return null;
+  if (mail.stream === 'MARKETING' && (await isMarketingPaused(tx))) {
+    await hold(app, tx, mail);
+    return null;
+  }
   const refuse = async (reason: string): Promise<null> => {
     await end(app, tx, mail, 'NOT_SENT', reason);
     return null;
@@ -106,6 +111,16 @@ async function record(
   }
   if (outcome.kind === 'notDone' && outcome.reason === 'rejected') await end(app, tx, mail, 'REJECTED', 'REFUSED');
   else await again(app, tx, mail, outcome.kind === 'unknown' ? 'UNKNOWN' : outcome.reason.toUpperCase());
+}
+
+/** Waits until its stream is resumed, which is no attempt; in the end nobody is waited for any more. */
+async function hold(app: Sending, tx: Transaction, mail: MailMessageModel): Promise<void> {
+  const now = app.clock.now();
+  if (now.getTime() - mail.createdAt.getTime() > PAUSED_WAIT_MS_MAX) return end(app, tx, mail, 'NOT_SENT', PAUSED);
+  await tx.query(
+    `update mail_messages set attempts = attempts - 1, next_attempt_at = $2, reason = $3 where tenant_id = current_tenant() and id = $1`,
+    [mail.id, new Date(now.getTime() + PAUSED_LOOK_MS), PAUSED],
+  );
 }
 
 /** Waits longer each time; in the end nobody is waited for any more. */

@@ -1,10 +1,8 @@
 import { authorize } from '../access.ts';
 import { normalEmail } from '../auth/people.ts';
-import { openSession } from '../auth/sessions.ts';
+import { endSessionsOf, openSession } from '../auth/sessions.ts';
 import type { Context } from '../context.ts';
-import type { Transaction } from '../db.ts';
 import { AppError } from '../errors.ts';
-import { appendEvent } from '../events.ts';
 import { USER_COLUMNS, type UserRow } from '../loaders.ts';
 import type { Done } from '../operations.ts';
 import { checkNewPassword } from '../passwords.ts';
@@ -71,30 +69,9 @@ export async function resetPassword(
        where u.tenant_id = current_tenant() and u.id = $1 returning ${USER_COLUMNS}`,
       [user.id, passwordHash, now],
     );
-    const sessions = await endSessions(ctx, tx, user.id);
+    const sessions = await endSessionsOf(app, tx, user.id, 'password reset');
     return { ended: sessions, opened: await openSession(app, tx, changed) };
   });
   for (const id of ended) announceChange(ctx, 'session.revoked', id, scope.tenantId);
   return showSession(ctx, scope.tenantId, opened);
-}
-
-async function endSessions(ctx: Context, tx: Transaction, userId: string): Promise<string[]> {
-  const { clock, newId } = ctx.app;
-  const now = clock.now();
-  const rows = await tx.query<{ id: string }>(
-    `update sessions set revoked_at = $2, revoked_reason = 'password reset'
-     where tenant_id = current_tenant() and user_id = $1 and revoked_at is null returning id`,
-    [userId, now],
-  );
-  for (const { id } of rows)
-    appendEvent(tx, {
-      id: newId(),
-      type: 'session.revoked',
-      aggregateType: 'Session',
-      aggregateId: id,
-      version: 2,
-      payload: { v: 1, userId },
-      occurredAt: now,
-    });
-  return rows.map(({ id }) => id);
 }

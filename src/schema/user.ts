@@ -26,6 +26,11 @@ export const User = builder.objectRef<UserRow>('User').implement({
       nullable: true,
       description: 'When a link that was sent to the address was followed.',
     }),
+    erasedAt: t.expose('erasedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When what was known of the person was taken away; the address is none any more.',
+    }),
   }),
 });
 registerNode('User', authorizedLoad('user.read', usersByIds));

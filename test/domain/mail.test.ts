@@ -4,7 +4,7 @@ import { defaultWords, mailLocale, renderMail } from '../../src/domain/mail-word
 
 const bounce = (permanent: boolean): MailEvent => ({ type: 'BOUNCE', permanent, code: 'General' });
 const complaint = (code: string): MailEvent => ({ type: 'COMPLAINT', code });
-const accepted = { state: 'ACCEPTED', stream: 'TRANSACTIONAL', transientBefore: 0 } as const;
+const accepted = { state: 'ACCEPTED', transientBefore: 0 } as const;
 
 describe('what an event makes of a mail', () => {
   test.each<[MailState, MailEvent, MailState | null]>([
@@ -28,9 +28,10 @@ describe('what an event makes of a mail', () => {
     ]);
   });
 
-  test('a complaint stops marketing, and what was complained about; a word that it is no spam stops nothing', () => {
-    expect(decideMail(accepted, complaint('abuse')).suppress).toEqual(['MARKETING', 'TRANSACTIONAL']);
-    expect(decideMail({ ...accepted, stream: 'MARKETING' }, complaint('abuse')).suppress).toEqual(['MARKETING']);
+  test('a complaint stops marketing only, whatever state the mail is in; a word that it is no spam stops nothing', () => {
+    for (const code of ['abuse', 'auth-failure', 'fraud', 'other', 'virus'])
+      expect(decideMail(accepted, complaint(code)).suppress).toEqual(['MARKETING']);
+    expect(decideMail({ ...accepted, state: 'COMPLAINED' }, complaint('abuse')).suppress).toEqual(['MARKETING']);
     expect(decideMail(accepted, complaint('not-spam')).suppress).toEqual([]);
   });
 });

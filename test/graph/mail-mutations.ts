@@ -74,6 +74,40 @@ const byAddress = async (stage: Stage): Promise<Situation> => ({
 });
 
 export const MAIL_MUTATIONS: Readonly<Record<string, Mutation>> = {
+  liftMailSuppression: {
+    as: ({ shop }) => shop.operator,
+    answer: 'mailSuppression { id stream liftedAt }',
+    prepare: async (stage) => {
+      const ids = [randomUUID(), randomUUID()];
+      for (const id of ids)
+        await stage.shop.world.owner(
+          "insert into mail_suppressions (tenant_id, id, address_hash, stream, reason, created_at) values ($1, $2, $3, 'MARKETING', 'COMPLAINT', now())",
+          [stage.shop.tenantId, id, Buffer.from(id)],
+        );
+      const [suppressionId, value] = ids.map((id) => stage.shop.node('MailSuppression', id));
+      return {
+        input: { suppressionId },
+        other: { field: 'suppressionId', value },
+        effects: audited(stage, 'mailSuppression.lift'),
+      };
+    },
+  },
+  resumeMarketing: {
+    as: ({ shop }) => shop.operator,
+    answer: ANSWER,
+    prepare: async (stage) => {
+      await stage.shop.world.owner(
+        `insert into marketing_pauses (tenant_id, reason, mails, bounces, complaints, paused_at) values ($1, 'BOUNCES', 100, 4, 0, now())
+         on conflict (tenant_id) do update set resumed_at = null`,
+        [stage.shop.tenantId],
+      );
+      return {
+        input: {},
+        other: { field: 'tenantId', value: stage.shop.node('Tenant', stage.shop.tenantId) },
+        effects: audited(stage, 'marketing.resume'),
+      };
+    },
+  },
   configureEmailSender: {
     as: tenantAdmin,
     answer: ANSWER,

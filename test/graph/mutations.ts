@@ -6,6 +6,7 @@ import { BOOKING_MUTATIONS } from './booking-mutations.ts';
 import { MAIL_MUTATIONS } from './mail-mutations.ts';
 import { DIARY_MUTATIONS } from './diary-mutations.ts';
 import { PACKAGE_MUTATIONS } from './package-mutations.ts';
+import { PERSON_MUTATIONS } from './person-mutations.ts';
 import { SHOP_MUTATIONS } from './shop-mutations.ts';
 
 /** Every mutation with a situation in which it works: for proofs that hold for all of them. */
@@ -176,6 +177,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   ...DIARY_MUTATIONS,
   ...PACKAGE_MUTATIONS,
   ...MAIL_MUTATIONS,
+  ...PERSON_MUTATIONS,
   ...SHOP_MUTATIONS,
   createProvider: {
     as: platformAdmin,

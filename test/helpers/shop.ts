@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 
+import type { Login } from '../../prisma/seed.ts';
 import { decodeGlobalId, encodeGlobalId } from '../../src/global-id.ts';
 import type { As, TestApp } from './app.ts';
 import type { BookInvoice, FaultRule } from './simulators.ts';
@@ -76,8 +77,8 @@ export class Shop {
   }
 
   /** The gateway sends nothing of its own accord from here on: tests deliver its hooks themselves. */
-  static async open(world: TestApp): Promise<Shop> {
-    const [operator, customer] = await Promise.all([world.session('operator'), world.session('customer')]);
+  static async open(world: TestApp, buyer: 'customer' | Login = 'customer'): Promise<Shop> {
+    const [operator, customer] = await Promise.all([world.session('operator'), world.session(buyer)]);
     const [{ id: tenantId }] = await world.owner('select id from tenants where slug = $1', [world.facts.tenantSlug]);
     const connection = await world.app.gateways.connect(tenantId, 'FAWATERK');
     const facts = {

@@ -55,6 +55,7 @@ export async function serve(app: App, change: Partial<Config> = {}, deps: Partia
       invoicePdf: echo,
       invoiceArchive: echo,
       moneyCsv: echo,
+      personExport: echo,
     },
     isReady: async () => true,
     ...deps,

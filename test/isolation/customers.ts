@@ -15,6 +15,7 @@ const SEES: Readonly<Record<string, 'OWN' | 'NOTHING' | { readonly all: string }
   mail_templates: 'NOTHING',
   mail_messages: 'NOTHING',
   mail_suppressions: 'NOTHING',
+  marketing_pauses: 'NOTHING',
   one_time_tokens: 'NOTHING',
   newsletter_subscriptions: 'NOTHING',
   refunds: 'OWN',

@@ -22,6 +22,7 @@ const TYPE_OF_ID: Readonly<Record<string, string>> = {
   bookingId: 'Booking',
   productId: 'Product',
   packageId: 'Package',
+  suppressionId: 'MailSuppression',
 };
 
 export interface FieldProof {
@@ -258,6 +259,7 @@ async function fingerprintOfA(world: TestApp, population: Population): Promise<s
     'email_senders',
     'mail_templates',
     'mail_suppressions',
+    'marketing_pauses',
     'newsletter_subscriptions',
     'fault_drills',
     'business_hours',

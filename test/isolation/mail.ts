@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 
 import type { TestApp } from '../helpers/app.ts';
 
-/** Mail of tenant A: a row in every table of it, with words that stand nowhere else. */
-export async function insertMail(world: TestApp, tenantId: string, userId: string): Promise<void> {
+/** Mail of tenant A: a row in every table of it, with words that stand nowhere else. @returns the suppression's id */
+export async function insertMail(world: TestApp, tenantId: string, userId: string): Promise<string> {
+  const suppression = randomUUID();
   const statements: [string, readonly unknown[]][] = [
     [
       `insert into email_senders (tenant_id, transport, from_address, from_name, smtp_host, updated_at)
@@ -20,7 +21,11 @@ export async function insertMail(world: TestApp, tenantId: string, userId: strin
       [randomUUID(), userId],
     ],
     [
-      "insert into mail_suppressions (tenant_id, address_hash, stream, address, reason, created_at) values ($1, '\\x01', 'MARKETING', 'kanarie@victim.example', 'BOUNCE', now())",
+      "insert into mail_suppressions (tenant_id, id, address_hash, stream, address, reason, created_at) values ($1, $2, '\\x01', 'MARKETING', 'kanarie@victim.example', 'BOUNCE', now())",
+      [suppression],
+    ],
+    [
+      "insert into marketing_pauses (tenant_id, reason, mails, bounces, complaints, paused_at) values ($1, 'BOUNCES', 987654, 1, 0, now())",
       [],
     ],
     [
@@ -34,4 +39,5 @@ export async function insertMail(world: TestApp, tenantId: string, userId: strin
     ],
   ];
   for (const [statement, values] of statements) await world.owner(statement, [tenantId, ...values]);
+  return suppression;
 }

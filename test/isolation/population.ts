@@ -96,7 +96,11 @@ export async function populate(world: TestApp): Promise<Population> {
   const order = await paidOrder(world, operator, customer, victim.userId);
   const rest = await insertTheRest(world, order.orderId, victim.userId);
   const travel = await insertTravel(world, victim.userId);
-  await insertMail(world, TENANT_A, Buffer.from(victim.userId, 'base64url').toString().split(':')[1]!);
+  const suppression = await insertMail(
+    world,
+    TENANT_A,
+    Buffer.from(victim.userId, 'base64url').toString().split(':')[1]!,
+  );
   await fillWindow(world, operator, tenantAdmin, order.orderId);
   const diary = await insertDiary(world, [TENANT_A, TENANT_B]);
   await world.request('POST', `/webhooks/payments/fawaterk/${world.facts.tenantSlug}?_json`, {
@@ -133,6 +137,7 @@ export async function populate(world: TestApp): Promise<Population> {
       ProviderSlot: travel.slotId,
       ...diary,
       Package: travel.packageId,
+      MailSuppression: encodeGlobalId('MailSuppression', suppression),
     },
     offers: offersOf(world),
     orderNumber: order.orderNumber,

@@ -63,6 +63,11 @@ const LEAST: Readonly<Record<string, Rank>> = {
   subscribeNewsletter: 'PORTAL',
   confirmNewsletter: 'PORTAL',
   unsubscribeNewsletter: 'PORTAL',
+  eraseCustomer: 'CUSTOMER',
+  mailSuppressions: 'OPERATOR',
+  liftMailSuppression: 'OPERATOR',
+  resumeMarketing: 'OPERATOR',
+  exportCustomer: 'CUSTOMER',
   configureEmailSender: 'TENANT_ADMIN',
   verifyEmailSender: 'TENANT_ADMIN',
   setMailTemplate: 'TENANT_ADMIN',
@@ -139,6 +144,11 @@ const BELOW: readonly {
     label: 'Tenant.mailCounts',
     least: 'TENANT_ADMIN',
     query: '{ tenant { mailCounts { count } } }',
+  },
+  {
+    label: 'Tenant.marketingPause',
+    least: 'OPERATOR',
+    query: '{ tenant { marketingPause { mails } } }',
   },
   {
     label: 'Tenant.paymentGateways',
@@ -218,6 +228,7 @@ const BELOW: readonly {
       ['ApiKey', 'TENANT_ADMIN'],
       ['ProviderSlot', 'TENANT_ADMIN'],
       ['FaultDrill', 'TENANT_ADMIN'],
+      ['MailSuppression', 'OPERATOR'],
     ] as const
   ).map(([type, least]) => ({
     label: `node(${type})`,

@@ -38,6 +38,7 @@ export type ErrorCode =
   | 'DEADLINE_EXCEEDED'
   | 'DECRYPTION_FAILED'
   | 'EMAIL_TAKEN'
+  | 'ERASURE_BLOCKED'
   | 'FEATURE_DISABLED'
   | 'FORBIDDEN'
   | 'GATEWAY_REJECTED'
@@ -68,6 +69,7 @@ export type ErrorCode =
   | 'QUERY_TOO_COSTLY'
   | 'RATE_LIMITED'
   | 'REFUND_EXCEEDS_PAID'
+  | 'RESOURCE_IN_USE'
   | 'RISK_TOO_HIGH'
   | 'SOLD_OUT'
   | 'TENANT_INACTIVE'
@@ -75,6 +77,7 @@ export type ErrorCode =
   | 'TIME_TAKEN'
   | 'TOKEN_EXPIRED'
   | 'TOKEN_REUSED'
+  | 'TOO_MANY_UNPAID'
   | 'UNAUTHENTICATED'
   | 'WEAK_PASSWORD';
 
