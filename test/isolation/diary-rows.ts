@@ -8,14 +8,22 @@ export async function insertDiary(
   world: TestApp,
   tenants: readonly [string, string],
 ): Promise<{ readonly Product: string; readonly Resource: string }> {
-  const [first] = await Promise.all(tenants.map((tenantId) => insertDiaryOf(world, tenantId)));
+  const [first] = await Promise.all([
+    insertDiaryOf(world, tenants[0], ['CANARYREF', 'Kanarienvogel']),
+    insertDiaryOf(world, tenants[1], ['of-b', 'Somebody of B']),
+  ]);
   return {
-    Product: encodeGlobalId('Product', first!.product),
-    Resource: encodeGlobalId('Resource', first!.resource),
+    Product: encodeGlobalId('Product', first.product),
+    Resource: encodeGlobalId('Resource', first.resource),
   };
 }
 
-async function insertDiaryOf(world: TestApp, tenantId: string): Promise<{ product: string; resource: string }> {
+/** @param named code and name of whoever does the service: words that stand in one tenant alone */
+async function insertDiaryOf(
+  world: TestApp,
+  tenantId: string,
+  named: readonly [string, string],
+): Promise<{ product: string; resource: string }> {
   const [product, resource] = [randomUUID(), randomUUID()];
   const statements: [string, readonly unknown[]][] = [
     [
@@ -38,8 +46,8 @@ async function insertDiaryOf(world: TestApp, tenantId: string): Promise<{ produc
       [tenantId, product],
     ],
     [
-      `insert into resources (tenant_id, id, code, name, capacity, created_at) values ($1, $2, 'CANARYREF', 'Kanarienvogel', 1, now())`,
-      [tenantId, resource],
+      `insert into resources (tenant_id, id, code, name, capacity, created_at) values ($1, $2, $3, $4, 1, now())`,
+      [tenantId, resource, ...named],
     ],
     [
       'insert into product_resources (tenant_id, product_id, resource_id) values ($1, $2, $3)',
