@@ -324,6 +324,7 @@ function allProbes(population: Population): Probe[] {
       bookingId: 'Booking',
       productId: 'Product',
       packageId: 'Package',
+      suppressionId: 'MailSuppression',
     };
     const args = argumentsOf(field.args, (name) => {
       if (['upsertProviderSlot', 'upsertProduct'].includes(field.name) && name === 'id') return undefined;
