@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
+import fc from '../helpers/property.ts';
 import { decidePause, JUDGED_MAILS_MIN } from '../../src/domain/marketing-pause.ts';
 
 /** When marketing mail stops by itself: at 4 % bounces or 0.08 % complaints (business-integrations.md 4.5). */

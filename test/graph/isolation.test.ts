@@ -292,6 +292,7 @@ describe('a secret key', () => {
       refundPayment: { paymentId: none.paymentId, reason: 'x' },
       resolvePaymentReview: { paymentId: none.paymentId, decision: 'ACCEPT', reason: 'x' },
       replayWebhook: { deliveryId: none.deliveryId },
+      liftMailSuppression: { suppressionId: none.deliveryId },
       createTenant: { slug: 'x', name: 'x', currencyCode: 'EGP' },
       createApiKey: { mode: 'TEST', scopes: ['nothing'] },
       revokeApiKey: { apiKeyId: none.apiKeyId },

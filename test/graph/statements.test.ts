@@ -61,6 +61,8 @@ async function fill(customerId: string): Promise<void> {
     `update bookings b set package_id = k.id, package_leg = right(b.reference, 1)::int - 1 from packages k where k.tenant_id = b.tenant_id and k.order_id = b.order_id`,
     `insert into webhook_deliveries (tenant_id, id, source, received_at, verdict, headers, body_bytes, payment_id, processed_at)
        select tenant_id, gen_random_uuid(), 'fawaterk', now(), 'ACCEPTED', '{}', 0, id, now() from payments`,
+    `insert into mail_suppressions (tenant_id, address_hash, stream, address, reason, created_at)
+       select tenant_id, decode(md5(id::text), 'hex'), 'MARKETING', 'many@rows.example', 'BOUNCE', created_at from orders`,
     `insert into providers (slug, id, name, verticals, calls_per_minute, created_at)
        select 'many-' || n, gen_random_uuid(), 'Many', array['LODGING']::vertical[], 60, now() - n * interval '1 s' from generate_series(1, 110) n`,
     `insert into provider_health (slug, state, status, circuit, error_rate, next_check_at, updated_at)
@@ -213,6 +215,7 @@ const LISTS = Object.values(schema.getQueryType()!.getFields()).filter((field) =
 /** Who sees a hundred of each, how deep is asked, and how many statements the relations of a node with its large columns are. */
 const READERS: Readonly<Record<string, { as: () => As; depth: number; relations: readonly string[] }>> = {
   bookings: { as: () => operator, depth: 3, relations: ['customer', 'order', 'provider', 'package'] },
+  mailSuppressions: { as: () => operator, depth: 3, relations: [] },
   orders: { as: () => operator, depth: 3, relations: [...RELATIONS, "the invoice's document"] },
   packages: { as: () => operator, depth: 3, relations: ['customer', 'order', 'bookings'] },
   // A tenant's portal and gateway are shown to who works in it only, so never for a list.

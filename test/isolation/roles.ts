@@ -328,6 +328,7 @@ function allProbes(population: Population): Probe[] {
       bookingId: 'Booking',
       productId: 'Product',
       packageId: 'Package',
+      suppressionId: 'MailSuppression',
     };
     const args = argumentsOf(field.args, (name) => {
       if (['upsertProviderSlot', 'upsertProduct', 'upsertResource'].includes(field.name) && name === 'id')
