@@ -30,7 +30,8 @@ describe.runIf(executable !== null)('the sample portal', () => {
     sipho = await visitor({ viewport: PHONE, hasTouch: true, isMobile: true });
     await socket.install(sipho.context());
     await Promise.all([thandi.goto(stage.address), sipho.goto(stage.address)]);
-  });
+    // A database, migrations, a shop, a page and a browser, perhaps on a busy machine.
+  }, 240_000);
 
   afterAll(() => stage?.stop());
 

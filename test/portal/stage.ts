@@ -156,7 +156,7 @@ async function serveBuilt(
   environment: Record<string, string>,
 ): Promise<{ address: string; stop(): Promise<void> }> {
   const vite = join(root, 'node_modules/vite/bin/vite.js');
-  const args = [vite, 'build', 'examples/portal', '--outDir', outDir, '--logLevel', 'warn'];
+  const args = [vite, 'build', 'examples/portal', '--outDir', outDir, '--emptyOutDir', '--logLevel', 'warn'];
   const env = { PATH: process.env['PATH'], ...environment };
   const [code] = (await once(spawn(process.execPath, args, { cwd: root, stdio: 'inherit', env }), 'exit')) as [number];
   if (code !== 0) throw new Error(`The page can not be built (${code}).`);
@@ -224,6 +224,10 @@ async function ask<T>(url: string, query: string, variables: object, token?: str
 async function codeFor(url: string, key: string, origin: string): Promise<string | null> {
   const query = '{ timeSlots(from: "2026-01-01", to: "2026-01-01") { start } }';
   const headers = { 'content-type': 'application/json', 'x-api-key': key, origin };
+  // The browser's own question comes first, and is remembered apart.
+  const asked = { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'x-api-key' };
+  const preflight = await fetch(url, { method: 'OPTIONS', headers: asked });
+  if (preflight.headers.get('access-control-allow-origin') !== origin) return 'NOT_LISTED';
   const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query }) });
   const { errors } = (await answer.json()) as { errors?: { extensions: { code: string } }[] };
   return errors?.[0]?.extensions.code ?? null;
