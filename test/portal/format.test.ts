@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { formatsOf } from '../../examples/portal/src/format.ts';
+import fc from '../helpers/property.ts';
 
 const ZONES = ['Africa/Johannesburg', 'America/New_York', 'Asia/Kathmandu', 'Australia/Lord_Howe', 'Pacific/Apia'];
 
