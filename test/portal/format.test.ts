@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import fc from '../helpers/property.ts';
 import { formatsOf } from '../../examples/portal/src/format.ts';
+import fc from '../helpers/property.ts';
 
 const ZONES = ['Africa/Johannesburg', 'America/New_York', 'Asia/Kathmandu', 'Australia/Lord_Howe', 'Pacific/Apia'];
 
