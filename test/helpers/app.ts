@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import pg from 'pg';
 
-import { seedDemo, type DemoFacts, type Login } from '../../prisma/seed.ts';
+import type { DemoFacts, Login } from '../../prisma/seed.ts';
 import type { AccessRules } from '../../src/access.ts';
 import { createApp, type AppOptions } from '../../src/app.ts';
 import type { Clock } from '../../src/clock.ts';
@@ -11,7 +11,9 @@ import type { App } from '../../src/context.ts';
 import { startWorker } from '../../src/jobs/worker.ts';
 import { createLogger, type Logger } from '../../src/log.ts';
 import { startServer } from '../../src/server.ts';
-import { createTestDatabase, type TestDatabase } from './database.ts';
+import { createSeededDatabase, type TestDatabase } from './database.ts';
+import { freePort } from './ports.ts';
+import { SECRET_KEY, seedAt, seedTemplate } from './seed.ts';
 import { startSimulators, type Simulators } from './simulators.ts';
 
 /** Who asks: a key, a token, or both; the headers they send. */
@@ -83,18 +85,18 @@ export interface TestApp {
   stop(): Promise<void>;
 }
 
-const SECRET_KEY = 'a master key for tests, nowhere else in use';
 // As the seed derives them (prisma/seed.ts).
 const derive = (name: string) => createHmac('sha256', SECRET_KEY).update(`demo|${name}`).digest('base64url');
 const agent = new http.Agent({ keepAlive: true });
 
 /** The whole product on a fresh database, over real sockets: HTTP, WebSocket, worker, simulators. */
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
-  const database = options.database ?? (await createTestDatabase());
+  const database = options.database ?? (await createSeededDatabase());
   const simulators = options.simulators ?? (await startSimulators());
   const port = await freePort();
   const baseUrl = `http://127.0.0.1:${port}`;
-  const { facts, simulatorAccounts } = await seedDemo({ databaseUrl: database.appUrl, secretKey: SECRET_KEY, baseUrl });
+  const seed = database.seed ?? (await seedTemplate(database.appUrl));
+  const { facts, simulatorAccounts } = seedAt(baseUrl, seed);
   if (!options.simulators) {
     for (const { integration, id, settings } of simulatorAccounts)
       await simulators.register(integration, id, { ...settings, retryDelaysMs: [100, 200, 400, 800] });
@@ -231,12 +233,4 @@ export async function eventually<T>(
       );
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = http.createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

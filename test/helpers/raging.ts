@@ -1,5 +1,3 @@
-import { createServer, type AddressInfo } from 'node:net';
-
 import type { Child } from '../live/storm/children.ts';
 import { pause, type Random } from '../live/storm/random.ts';
 
@@ -111,12 +109,4 @@ async function areReady(ports: readonly number[]): Promise<boolean> {
 /** Until both are there again after the last kill. */
 export async function untilReady(ports: readonly number[]): Promise<void> {
   while (!(await areReady(ports))) await pause(250);
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
