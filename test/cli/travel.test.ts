@@ -140,7 +140,6 @@ describe('health watch', () => {
         eventually(
           () => out.split('\n').slice(0, -1),
           (found) => found.length >= count,
-          20_000,
         );
       return { ...running, lines };
     };

@@ -221,7 +221,7 @@ export function headersOf(as: As): Record<string, string> {
 export async function eventually<T>(
   look: () => Promise<T> | T,
   holds: (value: T) => boolean,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const until = performance.now() + timeoutMs;
   for (;;) {
