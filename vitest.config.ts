@@ -1,7 +1,11 @@
+import { join } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { defineConfig } from 'vitest/config';
 
 const SECOND = 1000;
+
+// Processes that tests start read the application once and keep what was made of it: half of their beginning.
+process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compiled');
 
 /** What takes longest, whatever the file's size says: begun last, it would be waited for alone. */
 const LONGEST = [

@@ -217,20 +217,23 @@ export function headersOf(as: As): Record<string, string> {
   };
 }
 
-/** Waits until a condition holds, looking often; fails with its last value when it never does. */
+/** Looks every so often at first, then less: a look costs the machine that is waited for. */
+const LOOK_MS = { first: 20, most: 200 };
+
+/** Waits until a condition holds; fails with its last value when it never does. */
 export async function eventually<T>(
   look: () => Promise<T> | T,
   holds: (value: T) => boolean,
   timeoutMs = 60_000,
 ): Promise<T> {
   const until = performance.now() + timeoutMs;
-  for (;;) {
+  for (let pauseMs = LOOK_MS.first; ; pauseMs = Math.min(pauseMs * 1.3, LOOK_MS.most)) {
     const value = await look();
     if (holds(value)) return value;
     if (performance.now() > until)
       throw new Error(
         `It never held; last seen: ${JSON.stringify(value, (_name, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner))}`,
       );
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

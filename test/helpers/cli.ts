@@ -36,7 +36,11 @@ const surroundings = (database: TestDatabase, { environment }: CliOptions): Reco
 
 /** The command line as a process of its own, with the vendors of travel.ts for integrations unless the real ones are asked for. */
 export function startCli(database: TestDatabase, args: readonly string[], options: CliOptions = {}): RunningCli {
-  const env = { PATH: process.env['PATH'], ...surroundings(database, options) };
+  const env = {
+    PATH: process.env['PATH'],
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+    ...surroundings(database, options),
+  };
   const program = options.real ? REAL : OF_TESTS;
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...args], { env });
   let [out, err] = ['', ''];

@@ -48,8 +48,8 @@ export function askingAny(
 }
 
 export interface Kills {
-  readonly process: number;
-  readonly backend: number;
+  process: number;
+  backend: number;
 }
 
 export interface Victims {
@@ -61,19 +61,20 @@ export interface Victims {
 
 const KILL_EVERY_MS = 1_500;
 
-/** Kills a process or some connections to the database, again and again, until the work is done. */
+/** Kills a process or some connections to the database, again and again, until the work is done. The work may see how often. */
 export async function killingWhile(
   { children, ports, owner, random }: Victims,
-  work: () => Promise<void>,
-): Promise<Kills> {
-  const kills = { process: 0, backend: 0 };
+  work: (kills: Readonly<Kills>) => Promise<void>,
+): Promise<Readonly<Kills>> {
+  const kills: Kills = { process: 0, backend: 0 };
   let raging = true;
   const killer = (async () => {
     while (raging) {
       await pause(random.between(KILL_EVERY_MS / 2, KILL_EVERY_MS * 1.5));
       // On a crowded machine starting takes long: whoever is left must be able to answer, or nothing is tested but starting.
       if (!(await areReady(ports))) continue;
-      if (random.chance(0.5)) {
+      // A process first: it is what a short run is for.
+      if (kills.process === 0 || random.chance(0.5)) {
         random.pick(children).kill();
         kills.process += 1;
         continue;
@@ -86,7 +87,7 @@ export async function killingWhile(
     }
   })();
   try {
-    await work();
+    await work(kills);
   } finally {
     raging = false;
     await killer;

@@ -32,7 +32,7 @@ const RULES = [
 
 export interface CrashResult extends Counts {
   readonly seed: number;
-  readonly kills: Kills;
+  readonly kills: Readonly<Kills>;
   /** What ours, the vendor's books and the ledger do not agree on, and the laws that are broken: empty where all is well. */
   readonly differences: readonly string[];
 }
@@ -150,15 +150,16 @@ async function rage(
     counts: Counts;
     seed: number;
   },
-): Promise<Kills> {
+): Promise<Readonly<Kills>> {
   let next = 0;
-  const done = () => of.counts.payments + of.counts.refunds >= of.actions;
-  const shopping = async () => {
-    while (!done()) await shopOnce(shop, `s${of.seed}-${next++}`, of.counts);
-  };
-  return killingWhile({ ...of, random: shop.random }, () =>
-    Promise.all(Array.from({ length: SHOPPERS }, shopping)).then(() => undefined),
-  );
+  return killingWhile({ ...of, random: shop.random }, async (kills) => {
+    // However quick the machine is: nothing is shown before somebody was killed.
+    const done = () => of.counts.payments + of.counts.refunds >= of.actions && kills.process > 0;
+    const shopping = async () => {
+      while (!done()) await shopOnce(shop, `s${of.seed}-${next++}`, of.counts);
+    };
+    await Promise.all(Array.from({ length: SHOPPERS }, shopping));
+  });
 }
 
 /** Whatever waits for its time is due now, again and again, until nothing is open. @returns what stayed open */
