@@ -27,7 +27,8 @@ class LongestFirst extends BaseSequencer {
       const place = LONGEST.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
       return place === -1 ? LONGEST.length : place;
     };
-    return (await super.sort(files)).toSorted((one, other) => rank(one) - rank(other));
+    const usual = await Reflect.apply(super.sort, this, [files]);
+    return usual.toSorted((one, other) => rank(one) - rank(other));
   }
 }
 
