@@ -21,7 +21,7 @@ export const ADMIN_CREATE: Command = {
   async run(given, around) {
     const email = given.text('email');
     if (!email) throw new UsageError('Say --email.');
-    const password = readSecret('Password', around.environment['ADMIN_PASSWORD_FILE']);
+    const password = readSecret('Password', around.environment['ADMIN_PASSWORD_FILE'], around);
     const newId = createIdSource(clock, randomBytes);
     await withDatabase(around, async (db) => {
       try {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import type { ParseArgsOptionsConfig } from 'node:util';
 
@@ -26,6 +27,10 @@ export interface Surroundings {
   result(line: string): Promise<void>;
   /** Writes what is no result: progress, warnings. */
   progress(line: string): void;
+  /** All that comes by standard input; whoever sits there is told what is wanted. */
+  input(what: string): string;
+  /** Called once by whoever wants it to end. @returns what calls it off */
+  onEnd(end: () => void): () => void;
 }
 
 export interface Command {
@@ -58,12 +63,21 @@ export function givenOf(values: Readonly<Record<string, unknown>>, words: readon
   };
 }
 
-/** The standard streams of this process. */
-export const STREAMS: Pick<Surroundings, 'result' | 'progress'> = {
+/** The standard streams of this process, and its signals. */
+export const PROCESS: Pick<Surroundings, 'result' | 'progress' | 'input' | 'onEnd'> = {
   async result(line) {
     if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
   },
   progress: (line) => void process.stderr.write(`${line}\n`),
+  input(what) {
+    if (process.stdin.isTTY) process.stderr.write(`${what}, then Enter and Ctrl-D: `);
+    return readFileSync(0, 'utf8');
+  },
+  onEnd(end) {
+    const signals = ['SIGINT', 'SIGTERM'] as const;
+    for (const signal of signals) process.once(signal, end);
+    return () => signals.forEach((signal) => process.off(signal, end));
+  },
 };
 
 /** Lines of columns as wide as their widest cell. */

@@ -1,16 +1,13 @@
-import process from 'node:process';
-
 import { PLATFORM_TENANT_ID } from '../auth/platform.ts';
 import type { Config } from '../config.ts';
 import type { Database } from '../db.ts';
 import { viewOf, type HealthView } from '../domain/health-checks.ts';
 import { HEALTH_SETTINGS, INITIAL_HEALTH, type HealthChange } from '../domain/health-state.ts';
 import { createJournal, type Journal, type JournalEvent } from '../journal.ts';
-import { createLogger } from '../log.ts';
 import { readHealthRows } from '../providers/health-rows.ts';
 import { PLATFORM } from '../resolvers/catalogue-change.ts';
 import { UsageError, type Command, type Surroundings } from './command.ts';
-import { clock, withDatabase } from './open.ts';
+import { clock, logOf, withDatabase } from './open.ts';
 
 export const HEALTH_WATCH: Command = {
   name: 'health watch',
@@ -22,7 +19,7 @@ export const HEALTH_WATCH: Command = {
   options: { provider: { type: 'string' }, json: { type: 'boolean' } },
   run: (given, around) =>
     withDatabase(around, async (db, config) => {
-      const journal = openJournal(db, config);
+      const journal = openJournal(db, config, around);
       await journal.start();
       try {
         await watch({ db, journal, slug: given.text('provider'), asJson: given.flag('json') }, around);
@@ -33,12 +30,12 @@ export const HEALTH_WATCH: Command = {
     }),
 };
 
-function openJournal(db: Database, config: Config): Journal {
+function openJournal(db: Database, config: Config, around: Surroundings): Journal {
   return createJournal({
     url: config.databaseUrl,
     applicationName: 'portolan-cli',
     clock,
-    log: createLogger('warn', process.stderr),
+    log: logOf(around),
     lookUp: (text, values) => db.lookUp(text, values),
   });
 }
@@ -55,8 +52,19 @@ async function watch({ db, journal, slug, asJson }: Watching, around: Surroundin
   // In this order: what changes while the states are read is told afterwards.
   const { position } = await journal.head(PLATFORM_TENANT_ID);
   const changes = journal.subscribe({ tenantId: PLATFORM_TENANT_ID, after: position });
-  const end = (): void => void changes.return();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end);
+  const callOff = around.onEnd(() => void changes.return());
+  try {
+    await tell({ db, slug, asJson }, changes, around);
+  } finally {
+    callOff();
+  }
+}
+
+async function tell(
+  { db, slug, asJson }: Omit<Watching, 'journal'>,
+  changes: AsyncIterable<JournalEvent>,
+  around: Surroundings,
+): Promise<void> {
   const states = await readStates(db, slug);
   if (states.length === 0)
     throw new UsageError(slug === null ? 'There are no providers.' : `There is no provider "${slug}".`);

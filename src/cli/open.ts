@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import process from 'node:process';
 
 import { loadConfig, type Config } from '../config.ts';
 import type { App } from '../context.ts';
 import { Database } from '../db.ts';
 import { createIdSource } from '../ids.ts';
-import { createLogger } from '../log.ts';
+import { createLogger, type Logger } from '../log.ts';
 import type { CatalogueTools } from '../resolvers/catalogue-change.ts';
 import { createVault } from '../vault.ts';
 import { UsageError, type Surroundings } from './command.ts';
@@ -45,8 +44,7 @@ export async function withApp<T>(around: Surroundings, work: (app: App) => Promi
   const { createApp } = await import('../app.ts');
   const running = await createApp({
     config,
-    // Results are on the standard output.
-    log: createLogger('warn', process.stderr),
+    log: logOf(around),
     providerDescriptions: around.descriptions,
   });
   try {
@@ -54,6 +52,11 @@ export async function withApp<T>(around: Surroundings, work: (app: App) => Promi
   } finally {
     await running.close();
   }
+}
+
+/** Warnings and errors, beside the results. */
+export function logOf({ progress }: Surroundings): Logger {
+  return createLogger('warn', { write: (line) => progress(line.trimEnd()) });
 }
 
 /** @throws UsageError with one line for each mistake */

@@ -229,7 +229,7 @@ const ROTATE_CREDENTIAL: Command = {
 
 function credentialValue(given: Given, around: Surroundings): string {
   const [slug, name] = given.words as [string, string];
-  if (!given.flag('from-environment')) return readSecret('Value', undefined);
+  if (!given.flag('from-environment')) return readSecret('Value', undefined, around);
   const variable = around.descriptions
     .find((description) => description.slug === slug)
     ?.credentials.find((credential) => credential.name === name)?.environmentVariable;

@@ -6,7 +6,7 @@ import type { ProviderDescription } from '../integrations/travel.ts';
 import { ADMIN_CREATE } from './admin.ts';
 import { AUDIT_EXPORT } from './audit-export.ts';
 import { BOOKINGS_RECONCILE } from './bookings-reconcile.ts';
-import { givenOf, STREAMS, UsageError, type Command, type Surroundings } from './command.ts';
+import { givenOf, PROCESS, UsageError, type Command, type Surroundings } from './command.ts';
 import { DUE } from './due.ts';
 import { HEALTH_WATCH } from './health-watch.ts';
 import { PROVIDER_COMMANDS } from './providers.ts';
@@ -29,16 +29,24 @@ const COMMANDS: readonly Command[] = [
   ROTATE_MASTER,
 ];
 
-/** Does what the command line says; the process ends with 0 exactly if it was done and what was looked at is fine. */
+/** What the command line of this process says; it ends with 0 exactly if it was done and what was looked at is fine. */
 export async function runCli(argv: readonly string[], descriptions: readonly ProviderDescription[]): Promise<void> {
   // Whoever reads our lines may have read enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  const fine = await perform(argv, { ...PROCESS, environment: process.env, descriptions });
+  if (!fine) process.exitCode = 1;
+}
+
+/**
+ * Does what a command line says, wherever its words come from and go to.
+ * @returns whether it was done and what was looked at is fine; where it was not done, why was told as progress
+ */
+export async function perform(argv: readonly string[], around: Surroundings): Promise<boolean> {
   try {
-    const fine = await dispatch(argv, { ...STREAMS, environment: process.env, descriptions });
-    if (!fine) process.exitCode = 1;
+    return await dispatch(argv, around);
   } catch (error) {
-    process.stderr.write(`${isExpected(error) ? (error as Error).message : (error as Error).stack}\n`);
-    process.exitCode = 1;
+    around.progress(`${isExpected(error) ? (error as Error).message : (error as Error).stack}`);
+    return false;
   }
 }
 

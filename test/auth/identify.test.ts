@@ -191,9 +191,7 @@ describe('the snapshot of tenants, keys and sessions', () => {
   it('answers known credentials without a statement while the journal is heard', async () => {
     const { token } = await person('CUSTOMER');
     const request = { key: alpha.portalKey, token, origin: ORIGIN };
-    await expect
-      .poll(() => statementsOf(() => identify(world.app, request)), { timeout: 5_000, interval: 300 })
-      .toBe(0);
+    await expect.poll(() => statementsOf(() => identify(world.app, request)), { interval: 300 }).toBe(0);
   });
 
   it('forgets within the lag of the journal what another process changed: tenant, key, person, session', async () => {
@@ -213,7 +211,7 @@ describe('the snapshot of tenants, keys and sessions', () => {
       );
     };
     const becomes = (credentials: { key?: string; token?: string }, code: string) =>
-      expect.poll(() => outcomeOf(peer, credentials), { timeout: 4_000 }).toBe(code);
+      expect.poll(() => outcomeOf(peer, credentials)).toBe(code);
     await change('update tenants set active = false where id = $1', 'tenant.changed', gamma.id);
     await becomes({ key: gamma.portalKey }, 'TENANT_INACTIVE');
     await becomes({ token }, 'TENANT_INACTIVE');

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { PLATFORM_TENANT_ID } from '../../src/auth/platform.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
-import { startCli } from '../helpers/cli.ts';
+import { runCli, startCli } from '../helpers/cli.ts';
 import { DEMO_TENANT } from '../helpers/wallet.ts';
 
 /** The audit log by command (PRV-15): for whoever keeps it elsewhere. */
@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-const cli = (...args: string[]) => startCli(world.database, ['audit', ...args]).answer;
+const cli = (...args: string[]) => runCli(world.database, ['audit', ...args]);
 const linesOf = (out: string): any[] =>
   out
     .split('\n')
@@ -34,7 +34,7 @@ const linesOf = (out: string): any[] =>
     .map((line) => JSON.parse(line));
 
 test('every entry of every tenant is a line of its own, in the order of its chain, each with the hash before it', async () => {
-  const { code, out, err } = await cli('export');
+  const { code, out, err } = await startCli(world.database, ['audit', 'export']).answer;
   expect(code).toBe(0);
   const lines = linesOf(out);
   const chains = Map.groupBy(lines, ({ tenant }) => tenant as string);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { startTestApp, type TestApp } from '../helpers/app.ts';
-import { startCli, type CliAnswer } from '../helpers/cli.ts';
+import { runCli, startCli, type CliAnswer, type CliOptions } from '../helpers/cli.ts';
 
 /** The four providers of PRV-2 as they are delivered, from nothing to a connection test at their sandboxes. */
 let world: TestApp;
@@ -24,14 +24,16 @@ const VARIABLES = {
   TRAVELPAYOUTS_TOKEN: 'fedcba9876543210fedcba9876543210',
   TRAVELPAYOUTS_MARKER: '654321',
 };
+const options = (environment: Record<string, string> = {}): CliOptions => ({
+  real: true,
+  environment: { ENVIRONMENT: 'test', SIMULATORS_URL: world.simulators.url, ...environment },
+});
 const cli = (args: string, environment: Record<string, string> = {}): Promise<CliAnswer> =>
-  startCli(world.database, args.split(' '), {
-    real: true,
-    environment: { ENVIRONMENT: 'test', SIMULATORS_URL: world.simulators.url, ...environment },
-  }).answer;
+  runCli(world.database, args.split(' '), options(environment));
 
 test('four providers, off, in the sandbox, with the priorities of PRV-2; twice is once', async () => {
-  expect(await cli('providers seed', VARIABLES)).toMatchObject({ code: 0, err: '' });
+  const seeded = await startCli(world.database, ['providers', 'seed'], options(VARIABLES)).answer;
+  expect(seeded).toMatchObject({ code: 0, err: '' });
   const rows = () =>
     world.owner(
       `select v.slug, v.verticals::text[] as verticals, v.mode, v.enabled, s.priority, s.tenant_id
@@ -60,11 +62,10 @@ test.each(['expedia', 'booking', 'kiwi', 'travelpayouts'])(
     expect(passed, passed.out).toMatchObject({ code: 0 });
     expect(passed.out).toMatch(new RegExp(`^${slug} SANDBOX: ok in \\d+ ms\\n$`));
     const name = slug === 'travelpayouts' ? 'TOKEN' : 'API_KEY';
-    const refused = await startCli(world.database, ['providers', 'rotate-credential', slug, name], {
-      real: true,
+    const refused = await runCli(world.database, ['providers', 'rotate-credential', slug, name], {
+      ...options(),
       input: 'canary-of-nobody-000000000000000\n',
-      environment: { ENVIRONMENT: 'test', SIMULATORS_URL: world.simulators.url },
-    }).answer;
+    });
     expect(refused.code).toBe(1);
     expect(refused.err).toContain('nothing was changed');
     expect(refused.err).not.toContain('canary');

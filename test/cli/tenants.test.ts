@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { startTestApp, type TestApp } from '../helpers/app.ts';
-import { startCli, type CliAnswer } from '../helpers/cli.ts';
+import { runCli, startCli, type CliAnswer, type CliOptions } from '../helpers/cli.ts';
 
 /** A tenant out of a file, in one command (TEN-11). */
 const EXAMPLE = fileURLToPath(new URL('../../examples/style-consultancy.yaml', import.meta.url));
@@ -28,8 +28,12 @@ afterAll(async () => {
   await world.stop();
 });
 
+const options = (environment: Record<string, string> = {}): CliOptions => ({
+  real: true,
+  environment: { ENVIRONMENT: 'test', ...environment },
+});
 const cli = (args: readonly string[], environment: Record<string, string> = {}): Promise<CliAnswer> =>
-  startCli(world.database, args, { real: true, environment: { ENVIRONMENT: 'test', ...environment } }).answer;
+  runCli(world.database, args, options(environment));
 const apply = (file: string, ...more: string[]) => cli(['tenants', 'apply', file, ...more], SECRETS);
 const exported = async () => (await cli(['tenants', 'export', SLUG])).out;
 function written(change: (text: string) => string): string {
@@ -56,7 +60,7 @@ test('a dry run says what would be and does nothing', async () => {
 });
 
 test('the example becomes a shop: what is sold, the free times of a Saturday and the limit are as the file says', async () => {
-  const made = await apply(EXAMPLE);
+  const made = await startCli(world.database, ['tenants', 'apply', EXAMPLE], options(SECRETS)).answer;
   expect(made, made.err).toMatchObject({ code: 0 });
   const key = /^key test: (pk_test_\S+)/m.exec(made.out)![1]!;
   const as = { key, origin: 'https://www.style-consultancy.example' };
@@ -185,7 +189,7 @@ test('a check names what is missing, as a table and as JSON, and ends with 1 unt
     'tenant: { slug: bare, name: Bare, currencyCode: ZAR }\ngateways: { PAYFAST: { credentials: { PASSPHRASE: UNSET_ANYWHERE } } }\n',
   );
   await apply(file);
-  const { code, out } = await cli(['tenants', 'check', 'bare', '--json']);
+  const { code, out } = await startCli(world.database, ['tenants', 'check', 'bare', '--json'], options()).answer;
   const needs = JSON.parse(out) as { what: string; there: boolean }[];
   expect(code).toBe(1);
   expect(needs.filter(({ there }) => !there).map(({ what }) => what)).toEqual([

@@ -5,7 +5,7 @@ import { lookUpInquiry } from '../../src/resolvers/inquiry.ts';
 import { stepBooking } from '../../src/resolvers/booking-step.ts';
 import { stayInput } from '../graph/booking-mutations.ts';
 import { eventually, startTestApp, type TestApp } from '../helpers/app.ts';
-import { startCli, type CliAnswer, type CliOptions } from '../helpers/cli.ts';
+import { runCli, startCli, type CliAnswer, type CliOptions } from '../helpers/cli.ts';
 import { rawId, Shop } from '../helpers/shop.ts';
 import { TestVendor } from '../helpers/travel.ts';
 
@@ -21,6 +21,8 @@ const KEYS = {
 };
 
 const cli = (args: string, options: CliOptions = {}): Promise<CliAnswer> =>
+  runCli(world.database, args.split(' '), options);
+const cliProcess = (args: string, options: CliOptions = {}): Promise<CliAnswer> =>
   startCli(world.database, args.split(' '), options).answer;
 
 beforeAll(async () => {
@@ -93,7 +95,7 @@ describe('route', () => {
     );
     try {
       const [ill, both] = await Promise.all([
-        cli('route --vertical lodging --explain'),
+        cliProcess('route --vertical lodging --explain'),
         cli('route --vertical lodging --without booking,expedia --explain --json'),
       ]);
       expect(cells(ill.out)).toEqual([
@@ -138,7 +140,6 @@ describe('health watch', () => {
         eventually(
           () => out.split('\n').slice(0, -1),
           (found) => found.length >= count,
-          20_000,
         );
       return { ...running, lines };
     };
@@ -251,7 +252,7 @@ describe('bookings reconcile', () => {
     expect(tries[1]!.out).toContain('demo: 0 bookings\n');
     expect(await inquiries()).toEqual([]);
 
-    const done = await cli('bookings reconcile --json', said);
+    const done = await cliProcess('bookings reconcile --json', said);
     const lines = done.out
       .trimEnd()
       .split('\n')

@@ -1,13 +1,10 @@
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { runCli, startCli, type CliAnswer } from '../helpers/cli.ts';
 import { DEMO_TENANT, giveWallet } from '../helpers/wallet.ts';
 
 /** BEY-11, PRV-15: by command, for whoever has a shell, over all tenants. */
-const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const OTHER_TENANT = '00000000-0000-4000-8000-0000000000d2';
 let world: TestApp;
 beforeAll(async () => {
@@ -24,25 +21,15 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-function cli(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const env = {
-    PATH: process.env['PATH'],
-    DATABASE_URL: world.database.appUrl,
-    SECRET_KEY: 'a master key for tests, nowhere else in use',
-  };
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...args], { env });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
-}
+const cli = (...args: string[]): Promise<CliAnswer> => runCli(world.database, args, { real: true });
+const cliProcess = (...args: string[]): Promise<CliAnswer> => startCli(world.database, args, { real: true }).answer;
 
 /** Past every trigger, as somebody who may do anything. */
 const tamper = (statement: string) =>
   world.owner(`begin; set local session_replication_role = replica; ${statement}; commit`);
 
 test('ledger verify says of every tenant what was looked at and that it holds, and ends with 0', async () => {
-  expect(await cli('ledger', 'verify')).toEqual({
+  expect(await cliProcess('ledger', 'verify')).toEqual({
     code: 0,
     err: '',
     out: [
@@ -92,7 +79,7 @@ test('audit verify counts the entries of every chain, and names the one that was
   await tamper(`update audit_entries set action = '${action}' where ${place}`);
   expect((await cli('audit', 'verify')).code).toBe(0);
   await tamper(`delete from audit_entries where tenant_id = '${DEMO_TENANT}' and position = ${count}`);
-  const cut = await cli('audit', 'verify');
+  const cut = await cliProcess('audit', 'verify');
   expect(cut.code).toBe(1);
   expect(cut.out).toContain(`demo: FAULT at entry ${count} of ${count - 1}:`);
 });

@@ -47,7 +47,7 @@ describe('a feature', () => {
     for (const app of [world.app, peer]) expect(await productsIn(app, website)).toBe('OK');
     await set('store', false);
     expect(await productsIn(world.app, website)).toBe('FEATURE_DISABLED');
-    await expect.poll(() => productsIn(peer, website), { timeout: 1_500 }).toBe('FEATURE_DISABLED');
+    await expect.poll(() => productsIn(peer, website)).toBe('FEATURE_DISABLED');
     for (const app of [world.app, peer]) expect(await productsIn(app, { key: beta.portalKey })).toBe('OK');
     // The process looks after itself with statements of its own now and then: the least of several is the request's.
     const counted = async () => (await peer.metrics.databaseStatements.get()).values[0]?.value ?? 0;
@@ -60,7 +60,7 @@ describe('a feature', () => {
     expect(Math.min(...statements)).toBe(0);
     await set('store', true);
     expect(await productsIn(world.app, website)).toBe('OK');
-    await expect.poll(() => productsIn(peer, website), { timeout: 1_500 }).toBe('OK');
+    await expect.poll(() => productsIn(peer, website)).toBe('OK');
   });
 
   it('that is off is named by the refusal, and is refused to customers and websites but not to staff', async () => {

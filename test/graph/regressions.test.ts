@@ -409,7 +409,6 @@ describe('webhooks', () => {
           () => false,
         ),
       (isDone) => isDone,
-      20_000,
     );
     expect(await deliveriesOf(paymentId)).toMatchObject([{ verdict: 'ACCEPTED' }]);
     expect(await paymentRow(paymentId)).toMatchObject({ status: 'PAID', gateway_reference: String(invoice.invoiceId) });

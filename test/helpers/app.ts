@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import pg from 'pg';
 
-import { seedDemo, type DemoFacts, type Login } from '../../prisma/seed.ts';
+import type { DemoFacts, Login } from '../../prisma/seed.ts';
 import type { AccessRules } from '../../src/access.ts';
 import { createApp, type AppOptions } from '../../src/app.ts';
 import type { Clock } from '../../src/clock.ts';
@@ -11,7 +11,9 @@ import type { App } from '../../src/context.ts';
 import { startWorker } from '../../src/jobs/worker.ts';
 import { createLogger, type Logger } from '../../src/log.ts';
 import { startServer } from '../../src/server.ts';
-import { createTestDatabase, type TestDatabase } from './database.ts';
+import { createSeededDatabase, type TestDatabase } from './database.ts';
+import { freePort } from './ports.ts';
+import { SECRET_KEY, seedAt, seedTemplate } from './seed.ts';
 import { startSimulators, type Simulators } from './simulators.ts';
 
 /** Who asks: a key, a token, or both; the headers they send. */
@@ -83,18 +85,18 @@ export interface TestApp {
   stop(): Promise<void>;
 }
 
-const SECRET_KEY = 'a master key for tests, nowhere else in use';
 // As the seed derives them (prisma/seed.ts).
 const derive = (name: string) => createHmac('sha256', SECRET_KEY).update(`demo|${name}`).digest('base64url');
 const agent = new http.Agent({ keepAlive: true });
 
 /** The whole product on a fresh database, over real sockets: HTTP, WebSocket, worker, simulators. */
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
-  const database = options.database ?? (await createTestDatabase());
+  const database = options.database ?? (await createSeededDatabase());
   const simulators = options.simulators ?? (await startSimulators());
   const port = await freePort();
   const baseUrl = `http://127.0.0.1:${port}`;
-  const { facts, simulatorAccounts } = await seedDemo({ databaseUrl: database.appUrl, secretKey: SECRET_KEY, baseUrl });
+  const seed = database.seed ?? (await seedTemplate(database.appUrl));
+  const { facts, simulatorAccounts } = seedAt(baseUrl, seed);
   if (!options.simulators) {
     for (const { integration, id, settings } of simulatorAccounts)
       await simulators.register(integration, id, { ...settings, retryDelaysMs: [100, 200, 400, 800] });
@@ -215,28 +217,23 @@ export function headersOf(as: As): Record<string, string> {
   };
 }
 
-/** Waits until a condition holds, looking often; fails with its last value when it never does. */
+/** Looks every so often at first, then less: a look costs the machine that is waited for. */
+const LOOK_MS = { first: 20, most: 200 };
+
+/** Waits until a condition holds; fails with its last value when it never does. */
 export async function eventually<T>(
   look: () => Promise<T> | T,
   holds: (value: T) => boolean,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const until = performance.now() + timeoutMs;
-  for (;;) {
+  for (let pauseMs = LOOK_MS.first; ; pauseMs = Math.min(pauseMs * 1.3, LOOK_MS.most)) {
     const value = await look();
     if (holds(value)) return value;
     if (performance.now() > until)
       throw new Error(
         `It never held; last seen: ${JSON.stringify(value, (_name, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner))}`,
       );
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = http.createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

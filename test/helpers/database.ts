@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
 
+import type { Seed } from './seed.ts';
+
 /** What globalSetup prepared once for the whole run. */
 export interface TestServer {
   /** The owner's address of a database on the server, used only to create and drop others. */
@@ -10,6 +12,9 @@ export interface TestServer {
   appUrl: string;
   /** Migrated, with nothing in it, and nobody may connect to it. */
   template: string;
+  /** The same with the demo's seed in it. */
+  seededTemplate: string;
+  seed: Seed;
   /** Begins the name of every database of this run. */
   prefix: string;
   /** Nobody named a server, so this one is the run's own. */
@@ -27,24 +32,37 @@ export interface TestDatabase {
   ownerUrl: string;
   /** The application's address, as in production. */
   appUrl: string;
+  /** What was in it from the beginning; null: nothing. */
+  seed: Seed | null;
   /** Drops the database, whoever is still connected. */
   drop(): Promise<void>;
 }
 
 /** A migrated, empty database of the test file's own, cloned from the run's template. Call `drop` in afterAll. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+export function createTestDatabase(): Promise<TestDatabase> {
+  return cloneOf(inject('testServer').template, null);
+}
+
+/** The same with the demo's tenants, people, keys and gateways in it. */
+export function createSeededDatabase(): Promise<TestDatabase & { seed: Seed }> {
+  const { seededTemplate, seed } = inject('testServer');
+  return cloneOf(seededTemplate, seed);
+}
+
+async function cloneOf<S extends Seed | null>(template: string, seed: S): Promise<TestDatabase & { seed: S }> {
   const server = inject('testServer');
   const name = `${server.prefix}_${randomUUID().slice(0, 8)}`;
-  await runOnServer(server.ownerUrl, `create database ${name} template ${server.template}`);
+  await runOnServer(server.ownerUrl, `create database ${name} template ${template}`);
   return {
     ownerUrl: withDatabase(server.ownerUrl, name),
     appUrl: withDatabase(server.appUrl, name),
+    seed,
     drop: () => runOnServer(server.ownerUrl, `drop database if exists ${name} with (force)`),
   };
 }
 
 /** An empty database without any migration, for tests of migrating itself. */
-export async function createBlankDatabase(): Promise<Omit<TestDatabase, 'appUrl'>> {
+export async function createBlankDatabase(): Promise<Pick<TestDatabase, 'ownerUrl' | 'drop'>> {
   const { ownerUrl, prefix } = inject('testServer');
   const name = `${prefix}_${randomUUID().slice(0, 8)}`;
   await runOnServer(ownerUrl, `create database ${name} template template0`);

@@ -9,6 +9,7 @@ import { startEmbeddedPostgres } from '../../src/launch/embedded.ts';
 import { migrate } from '../../src/launch/migrate.ts';
 import { ensureApplicationLogin } from '../../src/launch/roles.ts';
 import { runOnServer, withDatabase } from './database.ts';
+import { seedTemplate } from './seed.ts';
 
 const FOLDER_PREFIX = 'portolan-test-';
 const DATABASE_PREFIX = 'portolan_test_';
@@ -17,7 +18,7 @@ const log = (line: string): void => console.log(line);
 
 /**
  * Once per run: a server (the one of TEST_DATABASE_URL or DATABASE_URL, an owner's address, else an embedded one of the
- * run's own), a migrated template database, and a login for the application. Everything is named uniquely, so that several
+ * run's own), migrated template databases, empty and seeded, and a login for the application. Everything is named uniquely, so that several
  * runs may share a server, and is gone afterwards.
  */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
@@ -39,7 +40,12 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   await migrate(withDatabase(ownerUrl, template), { log: () => undefined });
   const appUrl = await ensureApplicationLogin(withDatabase(ownerUrl, template), folder, `${prefix}_app`);
   await runOnServer(ownerUrl, `alter database ${template} with allow_connections false`);
-  project.provide('testServer', { ownerUrl, appUrl, template, prefix, isEmbedded: embedded !== null });
+  const seededTemplate = `${prefix}_seeded`;
+  await runOnServer(ownerUrl, `create database ${seededTemplate} template ${template}`);
+  const seed = await seedTemplate(withDatabase(appUrl, seededTemplate));
+  await runOnServer(ownerUrl, `alter database ${seededTemplate} with allow_connections false`);
+  const isEmbedded = embedded !== null;
+  project.provide('testServer', { ownerUrl, appUrl, template, seededTemplate, seed, prefix, isEmbedded });
 
   return async () => {
     if (embedded) {

@@ -140,7 +140,6 @@ export class PackageWorld {
     return eventually(
       () => this.package(id),
       (one) => one.status === status && more(one),
-      30_000,
     );
   }
 

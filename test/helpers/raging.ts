@@ -1,5 +1,3 @@
-import { createServer, type AddressInfo } from 'node:net';
-
 import type { Child } from '../live/storm/children.ts';
 import { pause, type Random } from '../live/storm/random.ts';
 
@@ -50,8 +48,8 @@ export function askingAny(
 }
 
 export interface Kills {
-  readonly process: number;
-  readonly backend: number;
+  process: number;
+  backend: number;
 }
 
 export interface Victims {
@@ -63,19 +61,20 @@ export interface Victims {
 
 const KILL_EVERY_MS = 1_500;
 
-/** Kills a process or some connections to the database, again and again, until the work is done. */
+/** Kills a process or some connections to the database, again and again, until the work is done. The work may see how often. */
 export async function killingWhile(
   { children, ports, owner, random }: Victims,
-  work: () => Promise<void>,
-): Promise<Kills> {
-  const kills = { process: 0, backend: 0 };
+  work: (kills: Readonly<Kills>) => Promise<void>,
+): Promise<Readonly<Kills>> {
+  const kills: Kills = { process: 0, backend: 0 };
   let raging = true;
   const killer = (async () => {
     while (raging) {
       await pause(random.between(KILL_EVERY_MS / 2, KILL_EVERY_MS * 1.5));
       // On a crowded machine starting takes long: whoever is left must be able to answer, or nothing is tested but starting.
       if (!(await areReady(ports))) continue;
-      if (random.chance(0.5)) {
+      // A process first: it is what a short run is for.
+      if (kills.process === 0 || random.chance(0.5)) {
         random.pick(children).kill();
         kills.process += 1;
         continue;
@@ -88,7 +87,7 @@ export async function killingWhile(
     }
   })();
   try {
-    await work();
+    await work(kills);
   } finally {
     raging = false;
     await killer;
@@ -111,12 +110,4 @@ async function areReady(ports: readonly number[]): Promise<boolean> {
 /** Until both are there again after the last kill. */
 export async function untilReady(ports: readonly number[]): Promise<void> {
   while (!(await areReady(ports))) await pause(250);
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

@@ -131,13 +131,13 @@ export async function startReceiver(status: () => number = () => 200, address?: 
     url: `http://127.0.0.1:${listening}${path}`,
     received,
     count: async (wanted: number): Promise<Received[]> => {
-      await expect.poll(() => received.length, { timeout: 5_000, interval: 5 }).toBeGreaterThanOrEqual(wanted);
+      await expect.poll(() => received.length, { interval: 5 }).toBeGreaterThanOrEqual(wanted);
       return received;
     },
     /** Those with a text in them: another test's may still be on their way here. */
     about: async (text: string, wanted = 1): Promise<Received[]> => {
       const found = () => received.filter(({ body }) => Buffer.from(body).includes(text));
-      await expect.poll(() => found().length, { timeout: 5_000, interval: 5 }).toBeGreaterThanOrEqual(wanted);
+      await expect.poll(() => found().length, { interval: 5 }).toBeGreaterThanOrEqual(wanted);
       return found();
     },
     close: async () => {

@@ -251,6 +251,7 @@ async function startChild(options: SimulatorsOptions, dataDir: string): Promise<
   const child = spawn(process.execPath, [entry], {
     env: {
       PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       DATA_DIR: dataDir,
       SIMULATORS_PORT: String(options.port ?? 0),
       ...(options.baseUrl !== undefined && { SIMULATORS_BASE_URL: options.baseUrl }),

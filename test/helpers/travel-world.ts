@@ -2,7 +2,7 @@ import { PLATFORM_TENANT_ID } from '../../src/auth/platform.ts';
 import { credentialContext, providerOwner } from '../../src/credentials.ts';
 import { TRAVEL_PROVIDERS } from '../../src/integrations/providers.ts';
 import type { ProviderSlug } from '../../src/integrations/travel.ts';
-import type { As, TestApp } from './app.ts';
+import { eventually, type As, type TestApp } from './app.ts';
 import type { FaultRule } from './simulators.ts';
 
 /** Travel providers configured and switched on, with accounts at their sandboxes: for tests of searching and booking. */
@@ -107,13 +107,11 @@ export class TravelWorld {
   }
 
   /** Waits until a booking has a status; the journal tells when it moved. */
-  async until(as: As, id: string, status: string): Promise<any> {
-    for (let look = 0; look < 400; look += 1) {
-      const booking = await this.booking(as, id);
-      if (booking.status === status) return booking;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error(`The booking never became ${status}: ${JSON.stringify(await this.booking(as, id))}`);
+  until(as: As, id: string, status: string): Promise<any> {
+    return eventually(
+      () => this.booking(as, id),
+      (booking) => booking.status === status,
+    );
   }
 }
 

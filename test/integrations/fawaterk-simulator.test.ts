@@ -255,5 +255,5 @@ describe('the simulated refunds', () => {
       transactionId: Number(invoice),
       amount: '50.00',
     });
-  }, 20_000);
+  });
 });

@@ -81,7 +81,7 @@ async function payUnder(rules: FaultRule[], ...actions: ('pay' | 'fail')[]): Pro
 }
 
 async function arrived(count: number): Promise<Record<string, unknown>[]> {
-  await expect.poll(() => hooks.length, { timeout: 5_000, interval: 5 }).toBe(count);
+  await expect.poll(() => hooks.length, { interval: 5 }).toBe(count);
   return hooks;
 }
 

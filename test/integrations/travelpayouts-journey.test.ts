@@ -326,7 +326,7 @@ describe('a live search', () => {
       complete: false,
     });
     expect((await vendor.bookOf()).searches).toMatchObject([{ polls: 0 }]);
-  }, 20_000);
+  });
 
   test('dies after fifteen minutes: the link is not asked for, and the vendor would not give it', async () => {
     const [offer] = (await found(live)).offers;

@@ -19,4 +19,4 @@ test('no root field and no id argument gives anything of another tenant or custo
   );
   expect(proof.leaks).toEqual([]);
   expect(proof.withoutControl, 'the right tenant must get the object, or the probe proves nothing').toEqual([]);
-}, 120_000);
+});

@@ -202,7 +202,6 @@ async function allOpen(world: TestApp, { owners, guests, strangers }: Everybody)
       return active + all.filter(({ refused }) => refused()).length;
     },
     (count) => count === all.length,
-    15_000,
   );
 }
 
@@ -222,13 +221,12 @@ async function judge(
   await eventually(
     async () => (await world.app.metrics.subscriptions.get()).values.reduce((sum, { value }) => sum + value, 0),
     (count) => count === 0,
-    15_000,
   );
   return { leaks, withoutControl: owners.filter((_one, index) => !without[index]).map(({ label }) => label) };
 }
 
 const got = (one: Open): Promise<boolean> =>
-  eventually(() => one.answers.some((answer) => answer.includes('"status":')), Boolean, 15_000).catch(() => false);
+  eventually(() => one.answers.some((answer) => answer.includes('"status":')), Boolean).catch(() => false);
 
 /**
  * Shows the victim's words or ids, or that something of theirs happened: orders and bookings of strangers are only ever cancelled here,
@@ -256,7 +254,6 @@ async function settled(world: TestApp, population: Population, strangers: readon
   await eventually(
     () => listening.filter((one) => one.answers.length === before.get(one)).map(({ label }) => label),
     (silent) => silent.length === 0,
-    15_000,
   );
 }
 

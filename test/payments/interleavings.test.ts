@@ -13,7 +13,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-const seed = Date.now() % 1_000_000;
+// The same every day, as properties are (helpers/property.ts).
+const seed = Number(process.env['PROPERTY_SEED'] ?? 20_261_121);
 const pick = <T>(of: readonly T[], index: number): T => of[index % of.length]!;
 
 function sample(count: number, sequences: readonly (readonly Event[])[]): Story[] {
@@ -43,11 +44,11 @@ describe.each(GATEWAYS)('$slug', (entry) => {
   });
 
   test('six events in any order end as the rules say, from any state', async () => {
-    expect(await wrongOf(sample(60, [...everySequence(6)])), `seed ${seed}`).toEqual([]);
+    expect(await wrongOf(sample(20, [...everySequence(6)])), `seed ${seed}`).toEqual([]);
   });
 
   test('six events at once move money once and give it back once', async () => {
-    const stories = sample(40, [...everySequence(6)]).map((story) => ({ ...story, atOnce: true }));
+    const stories = sample(16, [...everySequence(6)]).map((story) => ({ ...story, atOnce: true }));
     expect(await wrongOf(stories), `seed ${seed}`).toEqual([]);
   });
 });

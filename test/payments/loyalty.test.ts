@@ -229,7 +229,6 @@ describe('the worker', () => {
       await eventually(
         () => purseOf(till),
         (purse) => purse.wallet === 570 && purse.points === 0,
-        30_000,
       );
     } finally {
       await worker.close();

@@ -78,13 +78,13 @@ async function main(): Promise<boolean> {
     provide: (_name: string, value: TestServer) => (server = value),
   } as unknown as Parameters<typeof setUp>[0]);
   try {
-    const { ownerUrl, appUrl, template, prefix } = server!;
+    const { ownerUrl, appUrl, seededTemplate, seed, prefix } = server!;
     const name = `${prefix}_isolation`;
-    await runOnServer(ownerUrl, `create database ${name} template ${template}`);
+    await runOnServer(ownerUrl, `create database ${name} template ${seededTemplate}`);
     const drop = () => runOnServer(ownerUrl, `drop database if exists ${name} with (force)`);
     const world = await startTestApp({
       worker: false,
-      database: { ownerUrl: withDatabase(ownerUrl, name), appUrl: withDatabase(appUrl, name), drop },
+      database: { ownerUrl: withDatabase(ownerUrl, name), appUrl: withDatabase(appUrl, name), seed, drop },
     });
     try {
       return report(await proveAll(world, await populate(world)));

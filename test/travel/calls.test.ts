@@ -179,7 +179,6 @@ describe('what a tenant uses of a provider', () => {
           [TENANT],
         ),
       (rows) => rows.length === 2,
-      20_000,
     );
     expect(used).toEqual([
       { slug: 'booking', calls: 5 - refused, refused },
@@ -194,7 +193,6 @@ describe('what a tenant uses of a provider', () => {
     await eventually(
       () => world.owner('select tenant_id as tenant, calls from provider_usage'),
       (rows) => rows.length > 0,
-      20_000,
     ).then((rows) => expect(rows).toEqual([{ tenant: TENANT, calls: 1 }]));
     expect(PLATFORM_TENANT_ID).not.toBe(TENANT);
   });

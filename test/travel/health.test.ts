@@ -72,14 +72,14 @@ describe('a provider that fails', () => {
     );
     let isOver = false;
     void hanging.finally(() => (isOver = true));
-    await eventually(health, ({ circuit }) => circuit === 'OPEN', 25_000);
+    await eventually(health, ({ circuit }) => circuit === 'OPEN');
     expect(isOver).toBe(false);
     // Its one call and the checks that hang together are five that had no answer.
     expect(all.expedia.countOf('search')).toBe(2);
     expect((await events()).at(-1)!.payload.evidence).toMatchObject({ failuresInRow: 5, lastError: 'waiting' });
     // It comes back by checks, too: nobody's customer has to try.
     all.expedia.mood = 'well';
-    await eventually(health, ({ status }) => status === 'HEALTHY', 25_000);
+    await eventually(health, ({ status }) => status === 'HEALTHY');
     expect(all.expedia.countOf('search')).toBe(2);
   });
 });
@@ -138,7 +138,7 @@ describe('checks', () => {
     expect(kinds).toContainEqual(expect.objectContaining({ kind: 'provider', id: provider.id }));
     const worker = await start({ database: world.database, simulators: world.simulators, worker: true });
     try {
-      await eventually(row, (kept) => kept?.status === 'HEALTHY', 20_000);
+      await eventually(row, (kept) => kept?.status === 'HEALTHY');
     } finally {
       await worker.stop();
     }

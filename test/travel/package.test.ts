@@ -99,7 +99,7 @@ describe('a package of a flight and two stays', () => {
     expect(over.order.status).toBe('EXPIRED');
     expect(kinds(over)).toEqual(['HOLD 0 LET_GO', 'PAY - LET_GO', 'CONFIRM 0 LET_GO', 'BOOK 1 LET_GO']);
     const [name] = await trips.names(one);
-    await expect.poll(async () => (await trips.standing()).held, { timeout: 15_000 }).not.toContain(name);
+    await expect.poll(async () => (await trips.standing()).held).not.toContain(name);
   });
 });
 
@@ -214,7 +214,7 @@ describe('a leg that is sold out after it was paid', () => {
     const [kept, failed] = over.bookings.map(({ amount }: any) => amount.minorUnits);
     expect(await trips.refunds(one)).toEqual([failed]);
     await trips.approve(one);
-    await expect.poll(() => trips.refunds(one), { timeout: 15_000 }).toEqual([failed, kept]);
+    await expect.poll(() => trips.refunds(one)).toEqual([failed, kept]);
   });
 
   test('costs no more than was shown, where what is booked can not be given back', async () => {
@@ -245,7 +245,7 @@ describe('a lost answer in the middle', () => {
     expect(lost).toMatchObject({ package: null, userErrors: [{ code: 'OUTCOME_UNKNOWN' }] });
     const OPERATION = '{ operation(key: "lost-package") { status result { __typename id } } }';
     await expect
-      .poll(async () => (await world.data(trips.shop.customer, OPERATION)).operation.status, { timeout: 30_000 })
+      .poll(async () => (await world.data(trips.shop.customer, OPERATION)).operation.status)
       .toBe('SUCCEEDED');
     const { operation } = await world.data(trips.shop.customer, OPERATION);
     expect(operation.result.__typename).toBe('Package');

@@ -239,7 +239,6 @@ describe('what a tenant used', () => {
     await eventually(
       () => used(routing.operator, { from, to: null }),
       (rows) => rows[0]?.calls === 1 && rows[0].provider.slug === 'expedia',
-      15_000,
     );
   });
 });

@@ -1,7 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-const RUN = ['--disable-warning=ExperimentalWarning'];
+const RUN = ['--disable-warning=ExperimentalWarning', '--import', new URL('keep-compiled.ts', import.meta.url).href];
+const COMPILED = { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '' };
 
 /** A process that is started anew whenever it was killed, until it is stopped. It ends by itself when we do. */
 export class Child {
@@ -42,7 +43,7 @@ export function forkApi(environment: Record<string, string>): ChildProcess {
   const path = new URL('../../../src/main.ts', import.meta.url);
   return fork(path, [], {
     execArgv: RUN,
-    env: { ENVIRONMENT: 'test', ROLE: 'api', LOG_LEVEL: 'silent', ...environment },
+    env: { ...COMPILED, ENVIRONMENT: 'test', ROLE: 'api', LOG_LEVEL: 'silent', ...environment },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
 }
@@ -51,7 +52,7 @@ export function forkWorker(orders: object, onWritten: (ids: string[]) => void): 
   const path = new URL('./worker.ts', import.meta.url);
   const child = fork(path, [JSON.stringify(orders)], {
     execArgv: RUN,
-    env: {},
+    env: COMPILED,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   child.on('message', (ids) => onWritten(ids as string[]));

@@ -1,10 +1,9 @@
-import { createServer, type AddressInfo } from 'node:net';
-
 import { expect } from 'vitest';
 
 import { decodeCursor, encodeCursor } from '../../../src/cursor.ts';
 import { encodeGlobalId } from '../../../src/global-id.ts';
 import { BASE_URL, SECRET_KEY, Stage } from '../stage.ts';
+import { freePort } from '../../helpers/ports.ts';
 import type { World } from '../world.ts';
 import { Child, forkApi, forkWorker } from './children.ts';
 import { pause, Random } from './random.ts';
@@ -220,14 +219,4 @@ function compare(
 // Without a verdict of its own: what is missing after the wait is counted as lost.
 async function waitFor(isDone: () => boolean): Promise<void> {
   for (let waitedMs = 0; waitedMs < CATCH_UP_MS_MAX && !isDone(); waitedMs += 50) await pause(50);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -1,16 +1,16 @@
 import pg from 'pg';
 
-import { seedDemo } from '../../../prisma/seed.ts';
 import { brokenLaws } from '../../helpers/books.ts';
-import { createTestDatabase } from '../../helpers/database.ts';
-import { askingAny, freePort, killingWhile, type Kills } from '../../helpers/raging.ts';
+import { createSeededDatabase } from '../../helpers/database.ts';
+import { askingAny, killingWhile, type Kills } from '../../helpers/raging.ts';
+import { freePort } from '../../helpers/ports.ts';
+import { SECRET_KEY, seedAt, type Seed } from '../../helpers/seed.ts';
 import { startSimulators, type Simulators } from '../../helpers/simulators.ts';
 import { Child, forkApi } from '../../live/storm/children.ts';
 import { pause, Random } from '../../live/storm/random.ts';
 import { differences } from './differences.ts';
 import { shopOnce, type Counts, type Shop } from './shopper.ts';
 
-const SECRET_KEY = 'a master key for tests, nowhere else in use';
 const SHOPPERS = 12;
 const SETTLE_MS_MAX = 300_000;
 
@@ -32,7 +32,7 @@ const RULES = [
 
 export interface CrashResult extends Counts {
   readonly seed: number;
-  readonly kills: Kills;
+  readonly kills: Readonly<Kills>;
   /** What ours, the vendor's books and the ledger do not agree on, and the laws that are broken: empty where all is well. */
   readonly differences: readonly string[];
 }
@@ -45,7 +45,7 @@ type Query = <T = any>(text: string, values?: readonly unknown[]) => Promise<T[]
  */
 export async function crash(seed: number, actions: number): Promise<CrashResult> {
   const random = new Random(seed);
-  const database = await createTestDatabase();
+  const database = await createSeededDatabase();
   const pool = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
   pool.on('error', () => undefined);
   const owner: Query = async (text, values = []) => (await pool.query(text, values as unknown[])).rows;
@@ -68,8 +68,7 @@ export async function crash(seed: number, actions: number): Promise<CrashResult>
   const counts: Counts = { payments: 0, refunds: 0, unknown: 0 };
   try {
     const shop = await openShop({
-      database: database.appUrl,
-      baseUrl: `http://127.0.0.1:${ports[0]}`,
+      seed: seedAt(`http://127.0.0.1:${ports[0]}`, database.seed),
       ports,
       simulators,
       random,
@@ -88,18 +87,13 @@ export async function crash(seed: number, actions: number): Promise<CrashResult>
 }
 
 async function openShop(of: {
-  database: string;
-  baseUrl: string;
+  seed: Seed;
   ports: readonly number[];
   simulators: Simulators;
   random: Random;
   owner: Query;
 }): Promise<Shop> {
-  const { facts, simulatorAccounts } = await seedDemo({
-    databaseUrl: of.database,
-    secretKey: SECRET_KEY,
-    baseUrl: of.baseUrl,
-  });
+  const { facts, simulatorAccounts } = of.seed;
   for (const { integration, id, settings } of simulatorAccounts)
     await of.simulators.register(integration, id, {
       ...settings,
@@ -156,15 +150,16 @@ async function rage(
     counts: Counts;
     seed: number;
   },
-): Promise<Kills> {
+): Promise<Readonly<Kills>> {
   let next = 0;
-  const done = () => of.counts.payments + of.counts.refunds >= of.actions;
-  const shopping = async () => {
-    while (!done()) await shopOnce(shop, `s${of.seed}-${next++}`, of.counts);
-  };
-  return killingWhile({ ...of, random: shop.random }, () =>
-    Promise.all(Array.from({ length: SHOPPERS }, shopping)).then(() => undefined),
-  );
+  return killingWhile({ ...of, random: shop.random }, async (kills) => {
+    // However quick the machine is: nothing is shown before somebody was killed.
+    const done = () => of.counts.payments + of.counts.refunds >= of.actions && kills.process > 0;
+    const shopping = async () => {
+      while (!done()) await shopOnce(shop, `s${of.seed}-${next++}`, of.counts);
+    };
+    await Promise.all(Array.from({ length: SHOPPERS }, shopping));
+  });
 }
 
 /** Whatever waits for its time is due now, again and again, until nothing is open. @returns what stayed open */

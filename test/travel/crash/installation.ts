@@ -2,14 +2,15 @@ import pg from 'pg';
 
 import { seedDemo } from '../../../prisma/seed.ts';
 import { createTestDatabase } from '../../helpers/database.ts';
-import { askingAny, freePort, untilReady, type Ask } from '../../helpers/raging.ts';
+import { freePort } from '../../helpers/ports.ts';
+import { askingAny, untilReady, type Ask } from '../../helpers/raging.ts';
+import { SECRET_KEY } from '../../helpers/seed.ts';
 import { startSimulators, type FaultRule, type Simulators } from '../../helpers/simulators.ts';
 import { Child, forkApi } from '../../live/storm/children.ts';
 import type { Random } from '../../live/storm/random.ts';
 
 /** The demo with its travel providers switched on, in processes of its own that can be killed. */
 
-const SECRET_KEY = 'a master key for tests, nowhere else in use';
 /** By which the sandboxes know us. */
 export const ACCOUNT = 'portolan';
 export type Query = <T = any>(text: string, values?: readonly unknown[]) => Promise<T[]>;
