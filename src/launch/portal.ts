@@ -72,7 +72,12 @@ export async function preparePortal(
 
 async function applyFile(file: string, environment: Readonly<Record<string, string>>): Promise<void> {
   const apply = TENANT_COMMANDS.find(({ name }) => name === 'tenants apply')!;
-  const silent = { result: async () => undefined, progress: () => undefined };
+  const silent = {
+    result: async () => undefined,
+    progress: () => undefined,
+    input: () => '',
+    onEnd: () => () => undefined,
+  };
   await apply.run(givenOf({}, [file]), { environment, descriptions: [], ...silent });
 }
 

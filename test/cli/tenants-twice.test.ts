@@ -5,10 +5,7 @@ import path from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { givenOf, UsageError } from '../../src/cli/command.ts';
-import { TENANT_COMMANDS } from '../../src/cli/tenants-provision.ts';
-import { AppError } from '../../src/errors.ts';
-import type { CliAnswer } from '../helpers/cli.ts';
+import { runCli, type CliAnswer } from '../helpers/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
 
 /** A tenant's file applied again and again (TEN-11): twice is once, however its texts are written, and what it leaves out stays. */
@@ -35,31 +32,9 @@ beforeEach(() => {
   file = path.join(folder, `${slug}.yaml`);
 });
 
-/** The command itself, without a process around it: there are many of them here. */
-async function cli(
-  [noun, verb, word, ...options]: readonly string[],
-  environment: Record<string, string> = {},
-): Promise<CliAnswer> {
-  const command = TENANT_COMMANDS.find(({ name }) => name === `${noun} ${verb}`)!;
-  const given = givenOf(Object.fromEntries(options.map((option) => [option.slice(2), true])), [word!]);
-  let [out, err] = ['', ''];
-  const around = {
-    environment: {
-      ENVIRONMENT: 'test',
-      DATABASE_URL: database.appUrl,
-      SECRET_KEY: 'a master key for tests, nowhere else in use',
-      ...environment,
-    },
-    descriptions: [],
-    result: async (line: string) => void (out += `${line}\n`),
-    progress: (line: string) => void (err += `${line}\n`),
-  };
-  try {
-    return { code: (await command.run(given, around)) ? 0 : 1, out, err };
-  } catch (error) {
-    if (!(error instanceof AppError || error instanceof UsageError)) throw error;
-    return { code: 1, out, err: err + error.message };
-  }
+async function cli(args: readonly string[], environment: Record<string, string> = {}): Promise<CliAnswer> {
+  const answer = await runCli(database, args, { environment: { ENVIRONMENT: 'test', ...environment }, real: true });
+  return { ...answer, err: answer.err.trimEnd() };
 }
 async function apply(parts: string, environment: Record<string, string> = {}, ...more: string[]): Promise<string[]> {
   const { code, out, err } = await applied(parts, environment, ...more);

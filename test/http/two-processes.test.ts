@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seedDemo } from '../../prisma/seed.ts';
 import { eventually } from '../helpers/app.ts';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
-import { freePort } from '../helpers/raging.ts';
+import { freePort } from '../helpers/ports.ts';
 import { forkApi } from '../live/storm/children.ts';
 import { hear, type Heard } from './world.ts';
 
