@@ -72,8 +72,14 @@ export async function preparePortal(
 
 async function applyFile(file: string, environment: Readonly<Record<string, string>>): Promise<void> {
   const apply = TENANT_COMMANDS.find(({ name }) => name === 'tenants apply')!;
-  const silent = { result: async () => undefined, progress: () => undefined };
-  await apply.run(givenOf({}, [file]), { environment, descriptions: [], ...silent });
+  await apply.run(givenOf({}, [file]), {
+    environment,
+    descriptions: [],
+    result: async () => undefined,
+    progress: () => undefined,
+    input: () => '',
+    onEnd: () => () => undefined,
+  });
 }
 
 /** A key that `tenants apply` made is shown once; this one is known for ever. */

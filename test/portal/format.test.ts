@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 
-import fc from '../helpers/property.ts';
 import { formatsOf } from '../../examples/portal/src/format.ts';
 import fc from '../helpers/property.ts';
 
