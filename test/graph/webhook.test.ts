@@ -338,7 +338,8 @@ describe('a replay', () => {
 });
 
 test('any six deliveries in any order from any state end right and settle once (all of them in npm run test:soak)', async () => {
-  const seed = Date.now() % 1_000_000;
+  // The same every day, as properties are (helpers/property.ts).
+  const seed = Number(process.env['PROPERTY_SEED'] ?? 20_261_121);
   const orders = [...everyOrder()];
   const sample = Array.from({ length: 72 }, (_, index) => {
     const start = STARTS[index % STARTS.length]!;

@@ -52,7 +52,7 @@ test('a program that is killed is started again, and stopping ends it in the ord
   const keeper = await keep(program(), log);
   const first = Number(read('number'));
   process.kill(first, 'SIGKILL');
-  const second = await waitFor(() => (Number(read('number')) !== first ? Number(read('number')) : null), 20_000);
+  const second = await waitFor(() => (Number(read('number')) !== first ? Number(read('number')) : null), 60_000);
   expect(second).not.toBeNull();
   expect(log[0]).toBe('The program died (SIGKILL); starting it again in 250 ms.');
   await keeper.stop();
@@ -81,6 +81,6 @@ test('a program ends in the orderly way when its keeper is killed', async () => 
   await once(keeper.stdout, 'data');
   const pid = Number(read('number'));
   keeper.kill('SIGKILL');
-  expect(await waitFor(() => !isAlive(pid), 20_000)).toBe(true);
+  expect(await waitFor(() => !isAlive(pid), 60_000)).toBe(true);
   expect(read('ended')).toBe('in order');
 });
