@@ -59,7 +59,7 @@ export class SigningKeys {
     if (!this.#signer || this.#olderThan(RELOAD_MS)) await this.#load();
     if (!this.#signer) {
       await this.#create((kids) => kids.length === 0);
-      await this.#load();
+      await this.#loadAnew();
     }
     if (!this.#signer) throw new Error('No signing key can be opened.');
     return this.#signer;
@@ -80,13 +80,19 @@ export class SigningKeys {
   /** A new key signs from now on; the others check until their last tokens are over. */
   async rotate(): Promise<string> {
     const kid = await this.#create(() => true);
-    await this.#load();
+    await this.#loadAnew();
     return kid!;
   }
 
   #load(): Promise<void> {
     this.#loading ??= this.#loadNow().finally(() => (this.#loading = null));
     return this.#loading;
+  }
+
+  /** Reads what is there now: a look that somebody else began earlier may have missed what was just written. */
+  async #loadAnew(): Promise<void> {
+    await this.#loading?.catch(() => undefined);
+    await this.#load();
   }
 
   async #loadNow(): Promise<void> {
