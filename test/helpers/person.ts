@@ -154,10 +154,6 @@ export class PersonWorld {
     await this.done('requestPasswordReset', { email: CANARY.email }, mail.portal);
     await this.done('subscribeNewsletter', { email: CANARY.email }, mail.portal);
     await mail.work();
-    // Proven, so that what is known by the address alone is theirs too.
-    const [letter] = (await mail.sent(CANARY.email)).filter(({ texts }) => texts.includes('verify'));
-    const token = /[?&]token=(ot_[\w-]+)/.exec(letter!.texts)![1]!;
-    await this.done('verifyEmail', { token }, mail.portal);
     await eventually(
       () => world.owner("select 1 from webhook_deliveries where source = 'ses' and about_id is not null"),
       (told) => told.length >= 3,
@@ -169,6 +165,13 @@ export class PersonWorld {
     );
     // One that still waits.
     await this.done('requestPasswordReset', { email: CANARY.email }, mail.portal);
+  }
+
+  /** Follows the link of plantMail, so that what is known by the address alone is theirs too. */
+  async proveAddress(): Promise<void> {
+    const letter = (await this.mail.sent(CANARY.email)).find(({ texts }) => texts.includes('verify'));
+    const token = /[?&]token=(ot_[\w-]+)/.exec(letter!.texts)![1]!;
+    await this.done('verifyEmail', { token }, this.mail.portal);
   }
 
   /** Every column of every table that says a word of the canary's, sealed bodies opened. */
