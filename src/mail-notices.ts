@@ -1,5 +1,5 @@
 import type { App } from './context.ts';
-import type { Scope } from './db.ts';
+import type { Scope, Transaction } from './db.ts';
 import type { WebhookVerdict } from './generated/prisma/enums.ts';
 import type { SnsEnvelope, SnsReading } from './integrations/ses/sns.ts';
 import { applyMailNews, readMailNews } from './resolvers/mail-event.ts';
@@ -65,33 +65,27 @@ async function take(
   if (known.length > 0) return accepted(app, 'ALREADY_PROCESSED');
   const news = readMailNews(envelope.Message);
   let verdict: WebhookVerdict = news === 'MALFORMED' ? 'MALFORMED' : 'ACCEPTED';
-  let mailId: string | null = null;
-  let kept: Uint8Array | null = body;
+  let about: MailFound | null = null;
   if (news !== null && news !== 'MALFORMED') {
-    const mail = await findMail(app, owners, news.reference);
+    about = await findMail(app, owners, news.reference);
     const isFresh = app.clock.now().getTime() - Date.parse(envelope.Timestamp) < OVERTAKING_MS_MAX;
-    if (!mail && isFresh) return refused(app, 'UNCONFIRMED', 503, 'Please come again.');
-    if (mail) {
-      mailId = mail.id;
-      const known = await applyMailNews(app, { tenantId: mail.tenant_id, customerId: null }, mail.id, news);
-      // Its words name an address that was erased.
-      if (!known) kept = null;
-    } else verdict = 'MISMATCH';
+    if (!about && isFresh) return refused(app, 'UNCONFIRMED', 503, 'Please come again.');
+    if (about) await applyMailNews(app, { tenantId: about.tenant_id, customerId: null }, about.id, news);
+    else verdict = 'MISMATCH';
   }
-  await store(app, scope, { verdict, dedupeKey, mailId, body, kept });
+  await store(app, scope, { verdict, dedupeKey, about, body });
   return accepted(app, verdict);
 }
 
-async function findMail(
-  app: Noticing,
-  owners: readonly string[],
-  reference: string,
-): Promise<{ tenant_id: string; id: string } | null> {
+interface MailFound {
+  /** Its own tenant, which need not be the topic's. */
+  readonly tenant_id: string;
+  readonly id: string;
+}
+
+async function findMail(app: Noticing, owners: readonly string[], reference: string): Promise<MailFound | null> {
   for (const owner of owners) {
-    const [mail] = await app.db.lookUp<{ tenant_id: string; id: string }>(
-      'select tenant_id, id from find_mail($1, $2)',
-      [owner, reference],
-    );
+    const [mail] = await app.db.lookUp<MailFound>('select tenant_id, id from find_mail($1, $2)', [owner, reference]);
     if (mail) return mail;
   }
   return null;
@@ -100,11 +94,14 @@ async function findMail(
 async function store(
   app: Noticing,
   scope: Scope,
-  of: { verdict: WebhookVerdict; dedupeKey: string; mailId: string | null; body: Uint8Array; kept: Uint8Array | null },
+  of: { verdict: WebhookVerdict; dedupeKey: string; about: MailFound | null; body: Uint8Array },
 ): Promise<void> {
+  const { about, body } = of;
   const id = app.newId();
-  await app.db.write(scope, (tx) =>
-    tx.query(
+  await app.db.write(scope, async (tx) => {
+    // Its words name an address: they are not kept of somebody who was erased, by now or while this is written.
+    const keeps = about === null || (await hasAddress(tx, about));
+    await tx.query(
       `insert into webhook_deliveries (tenant_id, id, source, received_at, verdict, headers, body_sealed, body_bytes, dedupe_key, about_id, processed_at)
        values (current_tenant(), $1, $2, $3, $4, '{}', $5, $6, $7, $8, $3)`,
       [
@@ -112,13 +109,21 @@ async function store(
         SOURCE,
         app.clock.now(),
         of.verdict,
-        of.kept === null ? null : app.vault.seal(of.kept, bodyContext(scope.tenantId, id)),
-        of.body.byteLength,
+        keeps ? app.vault.seal(body, bodyContext(scope.tenantId, id)) : null,
+        body.byteLength,
         of.dedupeKey,
-        of.mailId,
+        about?.id ?? null,
       ],
-    ),
-  );
+    );
+  });
+}
+
+async function hasAddress(tx: Transaction, mail: MailFound): Promise<boolean> {
+  const { known } = await tx.one<{ known: boolean }>('select mail_has_address($1, $2) as known', [
+    mail.tenant_id,
+    mail.id,
+  ]);
+  return known;
 }
 
 function accepted(app: Noticing, verdict: WebhookVerdict): WebhookAnswer {

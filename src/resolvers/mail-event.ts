@@ -75,24 +75,21 @@ function codeOf(text: string): string {
   return text.replaceAll(/[^\w-]/g, '').slice(0, 40);
 }
 
-/**
- * Writes down what became of a mail, and where nothing is sent any more. Twice is once.
- * @returns false where it is not known any more whom it went to
- */
+/** Writes down what became of a mail, and where nothing is sent any more. Twice is once; nothing where nobody knows whose it was. */
 export async function applyMailNews(
   app: Pick<App, 'db' | 'vault' | 'clock' | 'newId' | 'log'>,
   scope: Scope,
   id: string,
   { event, addresses }: MailNews,
-): Promise<boolean> {
+): Promise<void> {
   let paused = false;
-  const known = await app.db.write(scope, async (tx) => {
+  await app.db.write(scope, async (tx) => {
     const now = app.clock.now();
     const mail = await tx.maybeOne<{ state: MailState; stream: MailStream; addressHash: Buffer | null }>(
       `select state, stream, address_hash as "addressHash" from mail_messages where tenant_id = current_tenant() and id = $1 for update`,
       [id],
     );
-    if (!mail || mail.addressHash === null) return false;
+    if (!mail || mail.addressHash === null) return;
     const hash = mail.addressHash;
     const { count } = await tx.one<{ count: bigint }>(
       `select count(*) as count from mail_messages where tenant_id = current_tenant() and address_hash = $1 and settled_at > $2
@@ -111,8 +108,6 @@ export async function applyMailNews(
     for (const stream of decision.suppress) await suppress(app, tx, { hash, stream, address, reason: event.type });
     if (mail.stream === 'MARKETING' && (decision.state === 'BOUNCED' || decision.state === 'COMPLAINED'))
       paused = await judgeMarketing(app, tx);
-    return true;
   });
   if (paused) app.log.warn({ tenant: scope.tenantId }, 'marketing mail stopped: too much of it came back');
-  return known;
 }

@@ -91,7 +91,7 @@ async function erase(ctx: Context, tx: Transaction, customerId: string, reason: 
   const now = app.clock.now();
   // Orders before people, as everybody locks them (decisions.md, "Global lock order"): nothing of them moves meanwhile.
   await tx.query(
-    'select 1 from orders where tenant_id = current_tenant() and customer_id = $1 order by id for update',
+    `select count(*) from (select from orders where tenant_id = current_tenant() and customer_id = $1 order by id for update) locked`,
     [customerId],
   );
   const person = await tx.maybeOne<{ role: string; email: string; erasedAt: Date | null }>(

@@ -37,7 +37,8 @@ select f.kind, f.id, f.number, f.state, f.minor as "amountMinor", f.currency as 
       and (k.status in ('PENDING', 'BOOKING', 'COMPENSATING', 'NEEDS_ATTENTION') or k.next_step_at is not null)
   union all select 6, 'OutcomeInquiry', i.id, null, i.resolution::text, null, null from inquiries i
     where i.tenant_id = current_tenant() and i.resolution = 'OPEN'
-      and i.about_id in (select id from paid union all select id from returned union all select id from booked)
+      and (i.about_type, i.about_id) in
+        (select 'Payment', id from paid union all select 'Refund', id from returned union all select 'Booking', id from booked)
   union all select 7, 'Balance', null, null, a.kind::text, -a.balance_minor, a.currency_code from ledger_accounts a
     where a.tenant_id = current_tenant() and a.holder_id = $1 and a.kind in ('WALLET', 'WALLET_OWED', 'CASHBACK_PENDING', 'CUSTOMER_CREDIT')
       and (a.balance_minor <> 0 or a.held_minor <> 0)) f

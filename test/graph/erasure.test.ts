@@ -138,6 +138,7 @@ describe('once nothing is open', () => {
       person.admin,
     );
     await person.plantMail();
+    await person.proveAddress();
     const link = await person.done('exportCustomer', {}, person.as, 'customerExport { url }');
     exportUrl = link.customerExport.url;
     before = {

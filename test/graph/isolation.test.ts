@@ -119,6 +119,7 @@ describe('what the database does as its owner', () => {
     'keep_ledger_days',
     'ledgers_to_sum',
     'lock_ledger_accounts',
+    'mail_has_address',
     'origin_listed',
     'post_ledger',
     'post_ledger_entries',

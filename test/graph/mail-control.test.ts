@@ -226,7 +226,7 @@ async function insertMail(email: string, stream = 'TRANSACTIONAL'): Promise<stri
 }
 
 /** What SNS' message comes to once it is believed. */
-function tell(id: string, event: Parameters<typeof applyMailNews>[3]['event']): Promise<boolean> {
+function tell(id: string, event: Parameters<typeof applyMailNews>[3]['event']): Promise<void> {
   const scope = { tenantId: mail.tenantId, customerId: null };
   return applyMailNews(world.app, scope, id, { reference: id, event, addresses: [] });
 }

@@ -37,7 +37,7 @@ export class MailShop {
   }
 
   /** Registers the account with SES, subscribes our endpoint, and says so in the graph. */
-  async useSes(): Promise<void> {
+  async useSes(path = `/webhooks/mail/${this.world.facts.tenantSlug}`): Promise<void> {
     await this.world.simulators.register('ses', 'shop', {
       ...SES_KEYS,
       verifiedDomains: ['shop.example'],
@@ -64,7 +64,7 @@ export class MailShop {
       configurationSets: ['news'],
       retryDelaysMs: [100, 200, 400, 800],
       topicArn: TOPIC,
-      endpoint: `${this.world.app.config.baseUrl}/webhooks/mail/${this.world.facts.tenantSlug}`,
+      endpoint: `${this.world.app.config.baseUrl}${path}`,
     });
   }
 

@@ -167,6 +167,13 @@ export class PersonWorld {
     await this.done('requestPasswordReset', { email: CANARY.email }, mail.portal);
   }
 
+  /** Follows the link of plantMail, so that what is known by the address alone is theirs too. */
+  async proveAddress(): Promise<void> {
+    const letter = (await this.mail.sent(CANARY.email)).find(({ texts }) => texts.includes('verify'));
+    const token = /[?&]token=(ot_[\w-]+)/.exec(letter!.texts)![1]!;
+    await this.done('verifyEmail', { token }, this.mail.portal);
+  }
+
   /** Every column of every table that says a word of the canary's, sealed bodies opened. */
   async found(): Promise<string[]> {
     const columns = await this.world.owner<{ schema: string; table: string; column: string; type: string }>(
