@@ -170,6 +170,41 @@ describe('deleting', () => {
     expect(audit.map(({ action }) => action)).toEqual(['resource.create', 'resource.delete', 'resource.create']);
   });
 
+  test('and coming back under their code does the services they did, unless others are named', async () => {
+    const anna = await made({ code: 'comes-back', productIds: [talk], capacity: 2 });
+    expect((await remove(anna)).userErrors).toEqual([]);
+    const back = await upsert({ code: 'comes-back', name: 'Anna', capacity: 2 });
+    expect(back.resource).toMatchObject({ id: anna, services: [{ id: talk }] });
+    expect(await shown()).toEqual(['09:00 x2', '10:00 x2', '11:00 x2']);
+    const audit = await world.owner(
+      'select after from audit_entries where target = $1 order by position desc limit 1',
+      [`Resource:${rawId(anna)}`],
+    );
+    expect(audit).toMatchObject([{ after: { productIds: [rawId(talk)] } }]);
+    expect((await remove(anna)).userErrors).toEqual([]);
+    const idle = await upsert({ code: 'comes-back', name: 'Anna', productIds: [] });
+    expect(idle.resource).toMatchObject({ id: anna, services: [] });
+  });
+
+  test('where as many codes were used as there may be, those that are gone come back and no new one is let in', async () => {
+    const [{ tenant_id: tenantId }] = await world.owner('select tenant_id from products where id = $1', [rawId(talk)]);
+    const anna = await made({ code: 'one-of-many' });
+    expect((await remove(anna)).userErrors).toEqual([]);
+    await world.owner(
+      `insert into resources (tenant_id, id, code, name, capacity, created_at, deleted_at)
+       select $1, gen_random_uuid(), 'used-' || n, 'Gone', 1, now(), now() from generate_series(1, 2000) n`,
+      [tenantId],
+    );
+    try {
+      expect((await upsert({ code: 'one-too-many', name: 'Ben' })).userErrors).toMatchObject([
+        { code: 'INVALID_STATE' },
+      ]);
+      expect((await upsert({ code: 'one-of-many', name: 'Anna' })).resource).toMatchObject({ id: anna });
+    } finally {
+      await world.owner("delete from resources where tenant_id = $1 and code like 'used-%'", [tenantId]);
+    }
+  });
+
   test('while they are being booked either counts the appointments or makes them impossible: nobody has a time with somebody who is gone', async () => {
     for (let round = 0; round < 8; round += 1) {
       const service = await desk.service();
