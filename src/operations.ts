@@ -51,6 +51,9 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
   'IDEMPOTENCY_INPUT_MISMATCH',
   'PAYMENT_PENDING',
   'ERASURE_BLOCKED',
+  // Whoever is told to pay or cancel first does so and asks again.
+  'TOO_MANY_UNPAID',
+  'RESOURCE_IN_USE',
   'DECRYPTION_FAILED',
   'CREDENTIALS_MISSING',
   'CONNECTION_TEST_REQUIRED',

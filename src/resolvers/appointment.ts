@@ -80,8 +80,8 @@ export interface NewAppointment {
   readonly place: Place;
   readonly customerId: string;
   readonly notes: string | null;
-  /** When its order ends by itself if nobody has paid; null: never. */
-  readonly expiresAt: Date | null;
+  /** When its order ends by itself if nobody has paid. */
+  readonly expiresAt: Date;
 }
 
 /** The same for commands, in a transaction of the tenant's that has found the place. @returns the booking's id @throws OUT_OF_STOCK */

@@ -6,6 +6,7 @@ import { orderMoved } from './order-write.ts';
 import { paymentsOf } from './payment-change.ts';
 import { cancelPendingPayments } from './payment-end.ts';
 import { settleRefund } from './refund-settle.ts';
+import { isErased } from './wallet-holder.ts';
 
 /** What giving a booking's money back needs. */
 export type PayingBack = Pick<App, 'clock' | 'newId' | 'log' | 'gateways'>;
@@ -25,7 +26,8 @@ export async function cancelUnpaid(app: PayingBack, tx: Transaction, order: Orde
 /**
  * Asks for money of an order back, by itself: to where it came from, wallet money to the wallet (decisions.md, "Money").
  * A gateway is asked by a job, because no call is made in a transaction. What a person already gives back, and what a
- * gateway can't, goes through their own ways: the wallet takes what no gateway gives back.
+ * gateway can't, goes through their own ways: the wallet takes what no gateway gives back. Where its holder was erased it is left to a
+ * person: the order's bookings that ended become NEEDS_ATTENTION.
  * @param amountMinor at most this; taken from the last payments first
  * @returns what could not be asked for
  */
@@ -48,10 +50,25 @@ export async function payBack(
     }
     const part = free < left ? free : left;
     if (part <= 0n) continue;
-    await requestRefund(app, tx, payment, part, reason);
-    left -= part;
+    if (await requestRefund(app, tx, payment, part, reason)) left -= part;
+    else await leaveToPerson(app, tx, order, payment);
   }
   return left;
+}
+
+/** Its money can't go back by itself: whoever looks at its bookings sees that they need somebody. */
+async function leaveToPerson(
+  app: PayingBack,
+  tx: Transaction,
+  order: Pick<OrderModel, 'id'>,
+  { id }: PaymentModel,
+): Promise<void> {
+  app.log.error({ order: order.id, payment: id }, 'the customer was erased: a person has to give this money back');
+  await tx.query(
+    `update bookings set sync_status = 'NEEDS_ATTENTION', version = version + 1
+     where tenant_id = current_tenant() and order_id = $1 and status in ('CANCELLED', 'FAILED')`,
+    [order.id],
+  );
 }
 
 function isPaid({ status }: PaymentModel): boolean {
@@ -67,15 +84,17 @@ async function requestedMinor(tx: Transaction, payment: PaymentModel): Promise<b
   return sum;
 }
 
+/** @returns false where only a wallet could take it, and its holder was erased */
 async function requestRefund(
   app: PayingBack,
   tx: Transaction,
   payment: PaymentModel,
   amountMinor: bigint,
   reason: string,
-): Promise<void> {
+): Promise<boolean> {
   const id = app.newId();
   const byGateway = payment.gateway !== 'WALLET' && app.gateways.canRefund(payment.gateway);
+  if (!byGateway && (await isErased(tx, payment.customerId))) return false;
   const now = app.clock.now();
   await tx.query(
     `insert into refunds (tenant_id, id, payment_id, amount_minor, reason, target, status, requested_by, created_at, next_poll_at)
@@ -83,6 +102,7 @@ async function requestRefund(
     [id, payment.id, amountMinor, reason, byGateway ? 'GATEWAY' : 'WALLET', now, byGateway ? now : null],
   );
   if (!byGateway) await settleRefund(tx, app, id, null);
+  return true;
 }
 
 /** @throws INVALID_STATE while money of the order is held for a person to decide */

@@ -23,11 +23,13 @@ export async function earn(tx: Transaction, app: Changing, sold: Sold): Promise<
   const { order, paidMinor, rules } = sold;
   if (!rules.pointsEnabled && !rules.cashbackEnabled) return [];
   // In one message, and in this order: what the accounts say counts only under the lock.
-  const [, points, owed] = await Promise.all([
+  const [customer, points, owed] = await Promise.all([
     lockCustomer(tx, order.customerId),
     accountOf(tx, order.customerId, 'POINTS', POINTS_UNIT),
     accountOf(tx, order.customerId, 'POINTS_OWED', POINTS_UNIT),
   ]);
+  // Cashback would become money in a wallet that is nobody's.
+  if (customer?.isErased) return [];
   const earned = earnedBy({ ...order, paidMinor }, rules, points.balanceMinor);
   if (earned.points === 0n && earned.cashbackMinor === 0n) return [];
   const paidBack = owed.balanceMinor < earned.points ? owed.balanceMinor : earned.points;

@@ -28,9 +28,19 @@ export async function lockLots(tx: Transaction, customerId: string, orderId: str
   return [...live, ...named.filter((lot) => !live.some((other) => other.orderId === lot.orderId))];
 }
 
-/** The lock alone: for what earns. */
-export async function lockCustomer(tx: Transaction, customerId: string): Promise<void> {
-  await tx.query('select 1 from users where tenant_id = current_tenant() and id = $1 for no key update', [customerId]);
+/** A person's row, locked: an erasure under way was waited for. */
+export interface LockedCustomer {
+  readonly active: boolean;
+  readonly isErased: boolean;
+}
+
+/** The lock alone. What it says is of the row as it is once it is locked. @returns null where there is nobody */
+export async function lockCustomer(tx: Transaction, customerId: string): Promise<LockedCustomer | null> {
+  const person = await tx.maybeOne<LockedCustomer>(
+    `select active, erased_at is not null as "isErased" from users where tenant_id = current_tenant() and id = $1 for no key update`,
+    [customerId],
+  );
+  return person ?? null;
 }
 
 /** Writes those that changed. */

@@ -5,12 +5,12 @@ import { POINTS_UNIT } from '../domain/ledger.ts';
 import { pointsRedeemedPosting, redemptionPosting } from '../domain/loyalty-postings.ts';
 import { rulesFor, worthOf } from '../domain/loyalty.ts';
 import { pointsIn, spend } from '../domain/points-lots.ts';
-import { AppError, invalidInput } from '../errors.ts';
+import { AppError, invalidInput, notFound } from '../errors.ts';
 import { requireFeature } from '../features.ts';
 import { postLedger } from '../ledger.ts';
 import { runOperation, type Done } from '../operations.ts';
 import { customerOf } from './customer.ts';
-import { expireDue, lockLots, loyaltyChanged, saveLots } from './loyalty-lots.ts';
+import { expireDue, lockCustomer, lockLots, loyaltyChanged, saveLots } from './loyalty-lots.ts';
 import { readRules } from './loyalty-rules.ts';
 
 export interface RedeemPointsInput {
@@ -40,6 +40,9 @@ export async function redeemPoints(ctx: Context, input: RedeemPointsInput): Prom
 async function redeem(ctx: Context, tx: Transaction, customerId: string, points: bigint): Promise<void> {
   const rules = rulesFor('redeemPoints', await readRules(tx));
   const worthMinor = worthOf(points, rules);
+  // They were here when the request came: who was erased since has no wallet.
+  const customer = await lockCustomer(tx, customerId);
+  if (!customer || customer.isErased) throw notFound('customer', ['input', 'customerId']);
   const lots = await lockLots(tx, customerId);
   const now = expireDue(tx, ctx.app, customerId, lots);
   const after = spend(now.lots, points);

@@ -15,6 +15,7 @@ import { lockPayment } from './payment-change.ts';
 import { refusalOf } from './payment-refusal.ts';
 import { inputOf, REFUND_LEASE_MS, sendRefund, asGatewayKnowsIt } from './refund-poll.ts';
 import { lockRefund, rejectRefund, settleRefund } from './refund-settle.ts';
+import { requireHolder } from './wallet-holder.ts';
 
 export interface RefundPaymentInput {
   readonly paymentId: string;
@@ -101,7 +102,7 @@ async function commitRefund(
     throw new AppError('INVALID_STATE', whyNot(payment), { details: { status: payment.status } });
   const amountMinor = wantedMinor(payment, input.amount ?? null);
   const target = targetOf(ctx, order, payment, input.to ?? null);
-  if (target === 'WALLET') await requireHolder(tx, order.customerId);
+  if (target === 'WALLET') await requireHolder(tx, order.customerId, ['input', 'to']);
   const id = await insertRefund(ctx, tx, payment, { amountMinor, target, input });
   if (order.type === 'TOP_UP') {
     // What had been paid on top for the gateway never was in the wallet.
@@ -175,18 +176,6 @@ function targetOf(ctx: Context, order: OrderModel, payment: PaymentModel, to: Re
   if (to === 'WALLET' && order.type === 'TOP_UP')
     throw invalidInput('The money of a top-up is in the wallet already.', field);
   return to ?? 'GATEWAY';
-}
-
-/** Nobody can spend what is in the wallet of somebody who was erased. */
-async function requireHolder(tx: Transaction, customerId: string): Promise<void> {
-  const erased = await tx.query(
-    'select 1 from users where tenant_id = current_tenant() and id = $1 and erased_at is not null',
-    [customerId],
-  );
-  if (erased.length > 0)
-    throw new AppError('INVALID_STATE', 'This customer was erased: there is no wallet to give it back to.', {
-      field: ['input', 'to'],
-    });
 }
 
 async function insertRefund(

@@ -31,8 +31,10 @@ const RESOURCES_MAX = 200;
 const RESOURCES_EVER_MAX = 2_000;
 const SERVICES_MAX = 500;
 
-const SELECT = `select r.id, r.code, r.name, r.capacity, r.active, r.version, (select coalesce(array_agg(n.product_id order by n.product_id), '{}')
-    from product_resources n where n.tenant_id = r.tenant_id and n.resource_id = r.id) as "productIds"
+const SERVICES = `(select coalesce(array_agg(n.product_id order by n.product_id), '{}') from product_resources n
+    where n.tenant_id = r.tenant_id and n.resource_id = r.id) as "productIds"`;
+const GONE = `select ${SERVICES} from resources r where r.tenant_id = current_tenant() and r.deleted_at is not null`;
+const SELECT = `select r.id, r.code, r.name, r.capacity, r.active, r.version, ${SERVICES}
   from resources r where r.tenant_id = current_tenant() and r.deleted_at is null and r.code <> '${DEFAULT_RESOURCE}'`;
 
 /** Staff, rooms and chairs by their codes. @param active null: whether they take new appointments or not */
@@ -55,7 +57,8 @@ export async function resourcesByIds(ctx: Context, ids: readonly string[]): Prom
 }
 
 /**
- * Says who or what does which services. What is booked stays where it is; a code that was used before is the same one come back.
+ * Says who or what does which services. What is booked stays where it is; a code that was used before is the same one come back,
+ * with the services they had unless others are given.
  * @throws INVALID_INPUT, NOT_FOUND, CONFLICT for a code that is taken, INVALID_STATE where there are too many
  */
 export async function upsertResource(ctx: Context, input: UpsertResourceInput): Promise<Done> {
@@ -128,7 +131,7 @@ async function lockResource(tx: Transaction, id: string, field: readonly string[
 
 /**
  * The same for commands, in a transaction of the tenant's. @param before null: a new one
- * @param fields with inner ids of services; left out or null: they stay @throws INVALID_INPUT, NOT_FOUND, CONFLICT, INVALID_STATE
+ * @param fields with inner ids of services; left out or null: they stay, also of one come back @throws INVALID_INPUT, NOT_FOUND, CONFLICT, INVALID_STATE
  */
 export async function writeResource(
   author: Author,
@@ -137,9 +140,10 @@ export async function writeResource(
   fields: Omit<UpsertResourceInput, 'id'>,
 ): Promise<Done> {
   const after = resourceOf(before, fields);
-  const productIds = [...new Set(fields.productIds ?? before?.productIds ?? [])].toSorted();
+  const gone = before ? undefined : await lockGone(tx, after.code);
+  const productIds = [...new Set(fields.productIds ?? (before ?? gone)?.productIds ?? [])].toSorted();
   await requireProducts(tx, productIds);
-  if (!before) await refuseTooMany(tx);
+  if (!before) await refuseTooMany(tx, gone === undefined);
   const { code, name, capacity, active } = after;
   const written = await tx.maybeOne<{ id: string; version: number }>(before ? UPDATE : INSERT, [
     before?.id ?? author.newId(),
@@ -164,6 +168,12 @@ export async function writeResource(
   return recordResource(author, tx, { id, version }, { action, before, after: { ...after, productIds } });
 }
 
+/** Whoever is gone and has the code, and the services they are still named for; nobody else can bring them back meanwhile. */
+async function lockGone(tx: Transaction, code: string): Promise<Pick<ResourceRow, 'productIds'> | undefined> {
+  await tx.query('select from resources r where r.tenant_id = current_tenant() and r.code = $1 for update', [code]);
+  return tx.maybeOne<Pick<ResourceRow, 'productIds'>>(`${GONE} and r.code = $1`, [code]);
+}
+
 const UPDATE = `update resources set code = $2, name = $3, capacity = $4, active = $5, version = version + 1
   where tenant_id = current_tenant() and id = $1 returning id, version`;
 /** Whoever is gone comes back under their code; one that is there is none to be made. */
@@ -182,13 +192,19 @@ async function requireProducts(tx: Transaction, ids: readonly string[]): Promise
   if (found < ids.length) throw notFound('product', field);
 }
 
-async function refuseTooMany(tx: Transaction): Promise<void> {
+/** @param isNew a code that nobody ever had: one that comes back is counted already */
+async function refuseTooMany(tx: Transaction, isNew: boolean): Promise<void> {
   const { live, ever } = await tx.one<{ live: number; ever: number }>(
     `select count(*) filter (where deleted_at is null)::int as live, count(*)::int as ever from resources r
      where r.tenant_id = current_tenant() and r.code <> '${DEFAULT_RESOURCE}'`,
   );
-  if (live >= RESOURCES_MAX || ever >= RESOURCES_EVER_MAX)
-    throw new AppError('INVALID_STATE', `There are ${RESOURCES_MAX} at most. Use the codes of those that are gone.`);
+  if (live >= RESOURCES_MAX)
+    throw new AppError('INVALID_STATE', `There are ${RESOURCES_MAX} at most. Delete one first.`);
+  if (isNew && ever >= RESOURCES_EVER_MAX)
+    throw new AppError(
+      'INVALID_STATE',
+      'So many codes were used that there are no new ones. Use one of those that are gone.',
+    );
 }
 
 async function recordResource(

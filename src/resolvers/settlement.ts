@@ -26,6 +26,7 @@ import { issueInvoiceOf, readSaleOfPayment, type Sale } from './invoice.ts';
 import { earn } from './loyalty-earn.ts';
 import { paymentMoved } from './payment-change.ts';
 import { afterGivingUp } from './payment-end.ts';
+import { requireHolder } from './wallet-holder.ts';
 import { captureShare, releaseShares, shareAvailable } from './wallet-share.ts';
 
 export type Settling = Pick<App, 'clock' | 'newId' | 'db' | 'journal' | 'log'>;
@@ -51,8 +52,16 @@ export async function settle(tx: Transaction, app: Settling, news: PaymentNews):
   sale?.catch(() => undefined);
   const locked = await locking;
   const decision = await decide(tx, locked, news);
+  await requireTaker(tx, locked, decision);
   await carryOut(tx, app, { ...locked, decision, news, sale: await sale });
   return decision;
+}
+
+/** What an operator accepts beyond what an order wants is its customer's. @throws INVALID_STATE where they were erased: it stays held */
+async function requireTaker(tx: Transaction, { order }: Locked, decision: PaymentDecision): Promise<void> {
+  if (!decision.effects.postReviewAccept) return;
+  if (order.type === 'TOP_UP' || decision.creditMinor > 0n)
+    await requireHolder(tx, order.customerId, ['input', 'decision']);
 }
 
 function isPaid({ fact }: PaymentNews): boolean {

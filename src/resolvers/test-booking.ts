@@ -27,7 +27,7 @@ interface Found {
 
 /**
  * Looks without writing. It is there as long as the test customer has any appointment that nobody has ended: so it is made once, however
- * often a file is applied, and again only after it was cancelled or done with (TEN-11).
+ * often a file is applied, and again only after it was cancelled, done with, or over unpaid (TEN-11).
  */
 export async function planTestBooking(tx: Statements, { customer, service }: TestBooking): Promise<TestBookingPlan> {
   const [found] = await tx.query<Found>(
@@ -51,8 +51,8 @@ export async function planTestBooking(tx: Statements, { customer, service }: Tes
 const DAYS_MAX = 62;
 
 /**
- * Books the next free time that customers are offered, for the test customer. Its order waits to be paid without an end, so that it is
- * still there when somebody tries it. @returns when it begins, or null where nothing is free @throws OUT_OF_STOCK, TIME_TAKEN
+ * Books the next free time that customers are offered, for the test customer. Its order waits to be paid until that time begins, however
+ * short the tenant's holds are, so that it is still there when somebody tries it; then it ends like any other that nobody paid. @returns when it begins, or null where nothing is free @throws OUT_OF_STOCK, TIME_TAKEN
  */
 export async function makeTestBooking(
   { author, log }: { readonly author: Author; readonly log: Logger },
@@ -70,7 +70,8 @@ export async function makeTestBooking(
   if (!time) return null;
   const diary = await readDiary(tx, asking, { ...about, window: { startMs: time.fromMs } });
   const place = await findPlace(app, tx, diary, { asking, startMs: time.fromMs, except: null });
-  const appointment = { diary, place, customerId, notes: 'A test booking.', expiresAt: null };
+  const start = new Date(time.fromMs);
+  const appointment = { diary, place, customerId, notes: 'A test booking.', expiresAt: start };
   const id = await writeAppointment(app, tx, appointment);
   await appendAudit(tx, {
     id: author.newId(),
@@ -78,8 +79,8 @@ export async function makeTestBooking(
     action: 'testBooking.create',
     target: `Booking:${id}`,
     before: null,
-    after: { productId, customerId, start: new Date(time.fromMs) },
+    after: { productId, customerId, start },
     occurredAt: app.clock.now(),
   });
-  return new Date(time.fromMs);
+  return start;
 }

@@ -4,7 +4,10 @@ import { AppError } from '../errors.ts';
 
 type Cap = 'maxUnpaidAppointments' | 'maxUnpaidOrders';
 
-/** What of a customer's keeps something from everybody else and is not paid. What staff confirmed unpaid is theirs to answer for. */
+/**
+ * What of a customer's keeps something from everybody else and is not paid, whoever made it for them: rows do not say who did. What staff
+ * confirmed unpaid is theirs to answer for.
+ */
 const OPEN: Readonly<Record<Cap, string>> = {
   maxUnpaidAppointments: `select count(*)::int as open from bookings b
     where b.tenant_id = current_tenant() and b.customer_id = $1 and b.kind = 'APPOINTMENT' and b.status = 'PENDING'`,

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { expireOrder } from '../../src/resolvers/order-expiry.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { runCli, startCli, type CliAnswer, type CliOptions } from '../helpers/cli.ts';
 
@@ -142,6 +143,28 @@ test('applied twice it changes nothing, the export is the same to the last byte,
     [SLUG],
   );
   expect(sealed).toHaveLength(3);
+});
+
+test('a test booking whose time has come unpaid ends like any other order, and applied then the file makes the next', async () => {
+  const rows = () =>
+    world.owner(
+      `select b.status, b.starts_at, b.order_id, b.tenant_id from bookings b join tenants t on t.id = b.tenant_id
+       where t.slug = $1 and b.notes = 'A test booking.' order by b.created_at`,
+      [SLUG],
+    );
+  const [{ starts_at: start, tenant_id: tenantId, order_id: testOrder }] = await rows();
+  const expireAt = async (ms: number) => {
+    const app = { ...world.app, clock: { now: () => new Date(ms) } };
+    const due = await world.owner("select id from orders where tenant_id = $1 and status = 'ISSUED'", [tenantId]);
+    for (const { id } of due) await expireOrder(app, { tenantId, customerId: null }, id);
+  };
+  await expireAt(start.getTime() - 1);
+  expect(await rows()).toMatchObject([{ status: 'PENDING' }]);
+  await expireAt(start.getTime());
+  const ended = await world.owner('select status from orders where id = $1', [testOrder]);
+  expect([ended, await rows()]).toMatchObject([[{ status: 'EXPIRED' }], [{ status: 'CANCELLED' }]]);
+  expect((await apply(EXAMPLE)).out).toMatch(/^\+ testBooking: wardrobe-consultation for \S+, \S+Z\n$/);
+  expect(await rows()).toMatchObject([{ status: 'CANCELLED' }, { status: 'PENDING' }]);
 });
 
 test('what differs is said, line by line, and is changed alone; what was sold since is not put back', async () => {

@@ -29,8 +29,8 @@ const FIELDS = 'resource { id code name capacity active services { id } } userEr
 let codes = 0;
 const code = () => `staff-${(codes += 1)}`;
 const upsert = (input: object, as: As = desk.shop.operator) => desk.mutate('upsertResource', input, as, FIELDS);
-const remove = (id: string, as: As = desk.shop.operator) =>
-  desk.mutate('deleteResource', { id }, as, 'deletedId userErrors { code field details }');
+const remove = (id: string, as: As = desk.shop.operator, idempotencyKey?: string) =>
+  desk.mutate('deleteResource', { id, idempotencyKey }, as, 'deletedId userErrors { code field details }');
 async function made(input: object): Promise<string> {
   const { resource, userErrors } = await upsert({ code: code(), name: 'Anna', ...input });
   expect(userErrors).toEqual([]);
@@ -136,7 +136,8 @@ describe('deleting', () => {
     const anna = await made({ code: 'anna', productIds: [talk], capacity: 3 });
     const booked = [await book(talk), await book(talk), await book(talk, `${DAY}T08:00:00Z`)];
     for (const left of [3, 2, 1]) {
-      expect(await remove(anna)).toEqual({
+      // Under one key: what is in the way can be ended.
+      expect(await remove(anna, undefined, 'once nobody comes')).toEqual({
         deletedId: null,
         userErrors: [{ code: 'RESOURCE_IN_USE', field: ['input', 'id'], details: { appointments: left } }],
       });
@@ -148,7 +149,7 @@ describe('deleting', () => {
     const during = "during = tstzrange(lower(during) - interval '7 days', upper(during) - interval '7 days')";
     await world.owner(`update allocations set ${past}, ${during} where resource_id = $1`, [rawId(anna)]);
     await world.owner(`update bookings set ${past} where id = $1`, [rawId(booked[0].booking.id)]);
-    expect(await remove(anna)).toEqual({ deletedId: anna, userErrors: [] });
+    expect(await remove(anna, undefined, 'once nobody comes')).toEqual({ deletedId: anna, userErrors: [] });
     expect((await listed()).map((row) => row.code)).not.toContain('anna');
     expect(await shown()).toEqual([]);
     expect((await book(talk)).userErrors).toMatchObject([{ code: 'TIME_TAKEN' }]);
@@ -167,6 +168,41 @@ describe('deleting', () => {
       `Resource:${rawId(anna)}`,
     ]);
     expect(audit.map(({ action }) => action)).toEqual(['resource.create', 'resource.delete', 'resource.create']);
+  });
+
+  test('and coming back under their code does the services they did, unless others are named', async () => {
+    const anna = await made({ code: 'comes-back', productIds: [talk], capacity: 2 });
+    expect((await remove(anna)).userErrors).toEqual([]);
+    const back = await upsert({ code: 'comes-back', name: 'Anna', capacity: 2 });
+    expect(back.resource).toMatchObject({ id: anna, services: [{ id: talk }] });
+    expect(await shown()).toEqual(['09:00 x2', '10:00 x2', '11:00 x2']);
+    const audit = await world.owner(
+      'select after from audit_entries where target = $1 order by position desc limit 1',
+      [`Resource:${rawId(anna)}`],
+    );
+    expect(audit).toMatchObject([{ after: { productIds: [rawId(talk)] } }]);
+    expect((await remove(anna)).userErrors).toEqual([]);
+    const idle = await upsert({ code: 'comes-back', name: 'Anna', productIds: [] });
+    expect(idle.resource).toMatchObject({ id: anna, services: [] });
+  });
+
+  test('where as many codes were used as there may be, those that are gone come back and no new one is let in', async () => {
+    const [{ tenant_id: tenantId }] = await world.owner('select tenant_id from products where id = $1', [rawId(talk)]);
+    const anna = await made({ code: 'one-of-many' });
+    expect((await remove(anna)).userErrors).toEqual([]);
+    await world.owner(
+      `insert into resources (tenant_id, id, code, name, capacity, created_at, deleted_at)
+       select $1, gen_random_uuid(), 'used-' || n, 'Gone', 1, now(), now() from generate_series(1, 2000) n`,
+      [tenantId],
+    );
+    try {
+      expect((await upsert({ code: 'one-too-many', name: 'Ben' })).userErrors).toMatchObject([
+        { code: 'INVALID_STATE' },
+      ]);
+      expect((await upsert({ code: 'one-of-many', name: 'Anna' })).resource).toMatchObject({ id: anna });
+    } finally {
+      await world.owner("delete from resources where tenant_id = $1 and code like 'used-%'", [tenantId]);
+    }
   });
 
   test('while they are being booked either counts the appointments or makes them impossible: nobody has a time with somebody who is gone', async () => {

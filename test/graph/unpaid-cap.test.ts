@@ -136,6 +136,18 @@ describe('unpaid appointments', () => {
     const again = await desk.booked(talk, hour(0), customer, { idempotencyKey: 'the only one' });
     expect(again.id).toBe(first.id);
   });
+
+  test('too many under a key free it: the same request goes through once one is cancelled', async () => {
+    await desk.rules({ maxUnpaidAppointments: 1 });
+    const customer = await desk.newCustomer();
+    const [first] = await fill(customer, 1);
+    const again = () => desk.book(talk, hour(1), customer, { idempotencyKey: 'once there is room' });
+    expect((await again()).userErrors).toEqual(refused('maxUnpaidAppointments', 1));
+    await desk.cancel(first.id, customer);
+    const { booking, userErrors } = await again();
+    expect([booking?.status, userErrors]).toEqual(['PENDING', []]);
+    expect((await again()).booking.id).toBe(booking.id);
+  });
 });
 
 describe('unpaid orders of products', () => {
@@ -161,11 +173,14 @@ describe('unpaid orders of products', () => {
     expect((await catalogue.buy([{ productId, quantity: 1 }], customer)).userErrors).toEqual([]);
     const gift = await catalogue.product({ price: { amount: '0.00', currencyCode: 'EGP' }, stock: 5 });
     expect((await catalogue.buy([{ productId: gift, quantity: 1 }], customer)).userErrors).toEqual([]);
-    const { operator, customerId } = desk.shop;
+    const { operator, customerId, customer: theirs } = desk.shop;
     for (let n = 0; n < 3; n += 1) {
       const { order } = await catalogue.buy([{ productId, quantity: 1 }], operator, { customerId });
       const issued = await desk.mutate('issueOrder', { orderId: order.id }, operator, 'userErrors { code }');
       expect(issued.userErrors).toEqual([]);
     }
+    // What staff made for them is theirs all the same.
+    const own = await catalogue.buy([{ productId, quantity: 1 }], theirs);
+    expect(own.userErrors).toMatchObject([{ code: 'TOO_MANY_UNPAID', details: { open: 3 } }]);
   });
 });
