@@ -131,7 +131,7 @@ const asked =
   async (process: Process) =>
     codeOf(await post(process, { 'x-api-key': key, ...headers }, query));
 
-describe('changed in one process, it counts in another one within a second:', () => {
+describe('changed in one process, it counts in another one without a restart, and how soon is printed:', () => {
   test('a new origin, for requests and for preflights, and one that is taken away', async () => {
     const origin = 'https://new.example';
     const preflight: Look = async ({ url }) =>
